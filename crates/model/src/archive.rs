@@ -1,0 +1,99 @@
+//! What is released: which components make which archive (`build/archives.toml`), and the manifest
+//! inside each.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Platform, RelPath, Version};
+
+/// `build/archives.toml`: variants by name (`podman-full`).
+pub type Archives = BTreeMap<String, Variant>;
+
+/// One kind of archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Variant {
+    /// The recipe that it is named and versioned after.
+    pub tool: String,
+    /// What a person reads in `rst build --help` and the manifest.
+    pub summary: String,
+    /// The recipes in it, the tool's included.
+    pub components: Vec<String>,
+    /// Of the components' files only these (paths or folders ending in `/`); absent: all.
+    #[serde(default)]
+    pub only: Option<Vec<String>>,
+    /// Folders below `build/etc/` whose files are added as they are.
+    #[serde(default)]
+    pub etc: Vec<String>,
+    /// Per line of the tool (`"5.8"`): which line of a component goes with it.
+    #[serde(default)]
+    pub line: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// `share/rst/NAME.manifest.json`: every file of an archive and where it is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format of this file.
+    pub format: u32,
+    /// `podman-full`.
+    pub variant: String,
+    /// The tool's version.
+    pub version: Version,
+    /// What it runs on.
+    pub platform: Platform,
+    /// SOURCE_DATE_EPOCH of the build: seconds since 1970.
+    pub epoch: u64,
+    /// The digest of `build/lock.toml` in canonical form.
+    pub lock: Digest,
+    /// The tools that built it: name to version and tree digest.
+    pub toolchain: BTreeMap<String, ManifestSource>,
+    /// The components: name to version, source tree, licence, and the key of the action.
+    pub components: BTreeMap<String, ManifestComponent>,
+    /// Whether any part was built without the sandbox.
+    pub unsandboxed: bool,
+    /// Every file, but for this one.
+    pub files: BTreeMap<RelPath, ManifestFile>,
+}
+
+/// A pinned source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestSource {
+    /// Its version.
+    pub version: Version,
+    /// Its tree.
+    pub tree: Digest,
+}
+
+/// A component that went in, libraries included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestComponent {
+    /// Its version.
+    pub version: Version,
+    /// SPDX licence expression.
+    pub license: String,
+    /// Its source tree.
+    pub source: Digest,
+    /// The digest of its recipe as resolved, patches included.
+    pub recipe: Digest,
+    /// The key of the action that built it.
+    pub action: Digest,
+}
+
+/// One file or link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFile {
+    /// The component it is from, or `rst` for what the project itself adds.
+    pub component: String,
+    /// Permission bits, octal: `0755`.
+    pub mode: String,
+    /// Of a file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sha256: Option<Digest>,
+    /// Of a file, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size: Option<u64>,
+    /// Of a symbolic link.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! What happens, as one stream that a terminal or a JSON printer renders and tests read.
+
+use serde::Serialize;
+
+use crate::{Digest, Platform};
+
+/// Something happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A source is being fetched.
+    FetchStarted {
+        /// `NAME VERSION`.
+        source: String,
+        /// In bytes, when the lock knows it.
+        size: Option<u64>,
+    },
+    /// More of it arrived.
+    FetchProgress {
+        /// `NAME VERSION`.
+        source: String,
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// An origin did not serve; the next is tried.
+    FetchRefused {
+        /// `NAME VERSION`.
+        source: String,
+        /// The origin asked.
+        origin: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A source is in the store.
+    FetchFinished {
+        /// `NAME VERSION`.
+        source: String,
+        /// The origin that served.
+        origin: String,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// The graph is known.
+    Planned {
+        /// Every component to be built, with its platform, in no particular order.
+        actions: Vec<Step>,
+    },
+    /// An action begins to run.
+    Started {
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+    },
+    /// An action's result was in the store.
+    Cached {
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+    },
+    /// An action ended well.
+    Finished {
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+        /// Wall time.
+        seconds: f64,
+        /// CPU time of all its processes.
+        cpu_seconds: f64,
+        /// Of the output tree, in bytes.
+        size: u64,
+    },
+    /// An action failed.
+    Failed {
+        /// Which.
+        #[serde(flatten)]
+        step: Step,
+        /// One line.
+        reason: String,
+    },
+    /// A file is in `dist/`.
+    Archived {
+        /// Its path.
+        path: String,
+        /// Its digest.
+        sha256: Digest,
+        /// In bytes.
+        size: u64,
+    },
+    /// Something a person should know.
+    Warning {
+        /// One sentence.
+        message: String,
+    },
+}
+
+/// One node of the graph: a component for a platform, or a later step of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Step {
+    /// `crun`, `podman-full archive`.
+    pub name: String,
+    /// `1.21`.
+    pub version: String,
+    /// `linux/amd64`.
+    pub platform: Platform,
+}
+
+/// Takes events, from any thread.
+pub trait Reporter: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: Event);
+}
+
+/// Drops every event.
+pub struct Silent;
+
+impl Reporter for Silent {
+    fn event(&self, _: Event) {}
+}

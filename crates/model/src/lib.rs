@@ -1,0 +1,23 @@
+//! The nouns of the project: what a recipe, a lock, a tree, an action and an archive *are*.
+//!
+//! Nothing here touches a file, a process or the network; every other crate speaks in these types.
+
+mod action;
+mod archive;
+mod digest;
+pub mod event;
+mod lock;
+mod path;
+mod platform;
+pub mod recipe;
+mod tree;
+mod version;
+
+pub use action::{Action, CacheMount, Collect, Command, Step};
+pub use archive::{Archives, Manifest, ManifestFile, Variant};
+pub use digest::{Digest, DigestError, Hasher};
+pub use lock::{Lock, LockError, LockedSource, Origin, Place};
+pub use path::{PathError, RelPath};
+pub use platform::{Arch, Platform, PlatformError};
+pub use tree::{Entry, Kind, Listing, ListingError};
+pub use version::Version;

@@ -1,0 +1,232 @@
+//! `build/lock.toml`: every version, every digest, and where the bytes can be had. Written by
+//! `rst lock` alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Arch, Digest, Version};
+
+/// Everything that is pinned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// One entry a source, version and (for tools that run while building) building machine.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<LockedSource>,
+}
+
+/// One pinned source: a tree, and origins that all give it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedSource {
+    /// The recipe's name, or `NAME-vendor` for the vendored dependencies of a recipe.
+    pub name: String,
+    /// Upstream's version.
+    pub version: Version,
+    /// The building machine it is for; absent when it serves all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Arch>,
+    /// The digest of the tree once unpacked (see [`crate::Listing`]).
+    pub tree: Digest,
+    /// Where to have it, in the order in which they are asked.
+    #[serde(rename = "origin")]
+    pub origins: Vec<Origin>,
+}
+
+/// A place, and the digest of what lies there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Of the archive as it is delivered, checked before it is opened. Absent where there is no
+    /// archive (a vendored tree, an installed toolchain): the tree's own digest serves there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+    /// In bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// The kinds of place that sources come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// A URL.
+    Https(String),
+    /// A path below a Debian mirror, such as `pool/main/c/crun/crun_1.21.orig.tar.gz`.
+    Debian(String),
+    /// A Go module, `PATH@vVERSION`, through the go command; checked by the checksum database.
+    GoModule(String),
+    /// A crate, `NAME@VERSION`, through cargo.
+    Crate(String),
+    /// A wheel by its file name, through pip.
+    Wheel(String),
+    /// `go mod vendor` in the source of this name and version, `NAME@VERSION`.
+    GoVendor(String),
+    /// `cargo vendor` for the source of this name and version, `NAME@VERSION`, with the
+    /// dependencies of Rust's standard library.
+    CargoVendor(String),
+    /// A toolchain that rustup has installed.
+    Rustup(String),
+    /// Several archives that make one tree together.
+    Parts(Vec<Origin>),
+}
+
+impl Origin {
+    /// The name of the file that is delivered, by which a mirror keeps it.
+    pub fn file_name(&self) -> Option<String> {
+        let last = |path: &str| path.rsplit('/').next().map(str::to_owned);
+        match &self.place {
+            Place::Https(url) => last(url),
+            Place::Debian(path) => last(path),
+            Place::Wheel(name) => Some(name.clone()),
+            Place::Crate(spec) => Some(format!("{}.crate", spec.replace('@', "-"))),
+            Place::GoModule(spec) => Some(format!("{}.zip", spec.replace(['/', '@'], "-"))),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Https(url) => write!(f, "{url}"),
+            Place::Debian(path) => write!(f, "Debian {path}"),
+            Place::GoModule(spec) => write!(f, "Go module {spec}"),
+            Place::Crate(spec) => write!(f, "crate {spec}"),
+            Place::Wheel(name) => write!(f, "wheel {name}"),
+            Place::GoVendor(of) => write!(f, "go mod vendor in {of}"),
+            Place::CargoVendor(of) => write!(f, "cargo vendor for {of}"),
+            Place::Rustup(name) => write!(f, "rustup toolchain {name}"),
+            Place::Parts(parts) => write!(f, "{} archives together", parts.len()),
+        }
+    }
+}
+
+/// What the lock cannot answer.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum LockError {
+    /// No entry of this name at all.
+    #[error("the lock has no entry for `{name}`")]
+    #[diagnostic(help("add one with `rst lock {name}@VERSION`"))]
+    Missing {
+        /// The source that was asked for.
+        name: String,
+    },
+    /// Entries, but not of this version.
+    #[error("the lock has no {name} {wanted}; it has {}", join(.has))]
+    #[diagnostic(help("add it with `rst lock {name}@{wanted}`"))]
+    Version {
+        /// The source that was asked for.
+        name: String,
+        /// The version, or line, that was asked for.
+        wanted: String,
+        /// The versions there are, newest first.
+        has: Vec<Version>,
+    },
+    /// An entry, but not for this kind of building machine.
+    #[error("the lock has no {name} {version} for building on {}", .host.oci())]
+    #[diagnostic(help("run `rst lock {name}@{version}` on such a machine and commit the result"))]
+    Host {
+        /// The tool that was asked for.
+        name: String,
+        /// Its version.
+        version: Version,
+        /// The building machine.
+        host: Arch,
+    },
+}
+
+fn join(versions: &[Version]) -> String {
+    let texts: Vec<_> = versions.iter().map(Version::as_str).collect();
+    texts.join(", ")
+}
+
+impl Lock {
+    /// Reads the file's text.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The file's text: sorted, so that two locks with the same entries are the same bytes.
+    pub fn to_text(&self) -> String {
+        let mut sorted = self.clone();
+        sorted
+            .sources
+            .sort_by(|a, b| (&a.name, &b.version, a.host).cmp(&(&b.name, &a.version, b.host)));
+        let body = toml::to_string(&sorted).expect("a lock is plain data");
+        format!("# Written by `rst lock`; see CONTRIBUTING. Do not edit by hand.\n\n{body}")
+    }
+
+    /// Adds an entry in place of one for the same name, version and host.
+    pub fn put(&mut self, source: LockedSource) {
+        self.sources.retain(|old| {
+            (&old.name, &old.version, old.host) != (&source.name, &source.version, source.host)
+        });
+        self.sources.push(source);
+    }
+
+    /// All versions of a source, newest first.
+    pub fn versions(&self, name: &str) -> Vec<Version> {
+        let mut versions: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|source| source.name == name)
+            .map(|source| source.version.clone())
+            .collect();
+        versions.sort_by(|a, b| b.cmp(a));
+        versions.dedup();
+        versions
+    }
+
+    /// The newest version of a source, or the newest in a line (`5.8`), or exactly this one.
+    pub fn version(&self, name: &str, wanted: Option<&str>) -> Result<Version, LockError> {
+        let has = self.versions(name);
+        if has.is_empty() {
+            return Err(LockError::Missing {
+                name: name.to_owned(),
+            });
+        }
+        let Some(wanted) = wanted.map(|w| w.strip_prefix('v').unwrap_or(w)) else {
+            return Ok(has[0].clone());
+        };
+        match has.iter().find(|version| version.in_line(wanted)) {
+            Some(version) => Ok(version.clone()),
+            None => Err(LockError::Version {
+                name: name.to_owned(),
+                wanted: wanted.to_owned(),
+                has,
+            }),
+        }
+    }
+
+    /// The entry of a source at a version, for building on `host`.
+    pub fn source(
+        &self,
+        name: &str,
+        version: &Version,
+        host: Arch,
+    ) -> Result<&LockedSource, LockError> {
+        let version = self.version(name, Some(version.as_str()))?;
+        self.sources
+            .iter()
+            .filter(|source| source.name == name && source.version == version)
+            .find(|source| source.host.is_none_or(|h| h == host))
+            .ok_or_else(|| LockError::Host {
+                name: name.to_owned(),
+                version,
+                host,
+            })
+    }
+
+    /// How many entries each source has, for a quick look.
+    pub fn names(&self) -> BTreeMap<&str, usize> {
+        let mut names = BTreeMap::new();
+        for source in &self.sources {
+            *names.entry(source.name.as_str()).or_default() += 1;
+        }
+        names
+    }
+}

@@ -1,0 +1,406 @@
+//! All recipes together: what one file cannot show (a missing recipe, a cycle) is found here, before
+//! anything is fetched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use miette::NamedSource;
+use regex::Regex;
+use serde::Serialize;
+
+use super::{AllocatorChoice, Driver, Install, Recipe, RecipeError, SourceSpec, authored::Line};
+use crate::{Digest, Version};
+
+/// Every recipe, by name.
+#[derive(Debug, Default)]
+pub struct Book {
+    pages: BTreeMap<String, Page>,
+}
+
+#[derive(Debug)]
+struct Page {
+    recipe: Recipe,
+    text: NamedSource<String>,
+    /// Patches by file name, per line (`""`: every line).
+    patches: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A recipe for one version: lines applied, complete.
+#[derive(Clone, Debug, Serialize)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// SPDX licence expression.
+    pub license: String,
+    /// Where licence texts lie in its source.
+    pub license_files: Vec<String>,
+    /// Libraries linked in, by name; mimalloc is one of them where it is the allocator.
+    pub needs: Vec<String>,
+    /// Tools run while it is built, by name.
+    pub tools: Vec<String>,
+    /// Whose malloc it has.
+    pub allocator: AllocatorChoice,
+    /// Where its source is from and how it is unpacked.
+    #[serde(skip)]
+    pub source: SourceSpec,
+    /// How it is built.
+    pub driver: Driver,
+    /// What it leaves.
+    pub install: BTreeMap<String, Install>,
+    /// Patches, in order: file name and text.
+    pub patches: BTreeMap<String, String>,
+}
+
+impl Component {
+    /// The digest of all that this recipe says about the build.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}
+
+impl Book {
+    /// Adds a recipe file. `path` is what errors show.
+    pub fn add(&mut self, path: &str, text: String) -> Result<(), RecipeError> {
+        let text = NamedSource::new(path, text).with_language("TOML");
+        let recipe: Recipe = toml::from_str(text.inner()).map_err(|error| RecipeError::Syntax {
+            message: error.message().to_owned(),
+            at: error.span().unwrap_or(0..0).into(),
+            text: text.clone(),
+        })?;
+        let name = recipe.name.get_ref().clone();
+        let page = Page {
+            recipe,
+            text,
+            patches: BTreeMap::new(),
+        };
+        let stem = path
+            .rsplit('/')
+            .next()
+            .and_then(|file| file.strip_suffix(".toml"));
+        if stem != Some(&name) {
+            return Err(page.value_error(
+                page.recipe.name.span(),
+                format!(
+                    "recipe is named `{name}`, its file `{}`",
+                    stem.unwrap_or(path)
+                ),
+                "must be the file's name",
+                None,
+            ));
+        }
+        page.check()?;
+        self.pages.insert(name, page);
+        Ok(())
+    }
+
+    /// Adds a patch for a recipe: for one line of it, or for all.
+    pub fn add_patch(
+        &mut self,
+        recipe: &str,
+        line: Option<&str>,
+        file: &str,
+        text: String,
+    ) -> Result<(), RecipeError> {
+        let known = self.names();
+        let page = self
+            .pages
+            .get_mut(recipe)
+            .ok_or_else(|| RecipeError::Unknown {
+                name: recipe.to_owned(),
+                known,
+            })?;
+        page.patches
+            .entry(line.unwrap_or_default().to_owned())
+            .or_default()
+            .insert(file.to_owned(), text);
+        Ok(())
+    }
+
+    /// The names of all recipes.
+    pub fn names(&self) -> Vec<String> {
+        self.pages.keys().cloned().collect()
+    }
+
+    /// A recipe as written.
+    pub fn recipe(&self, name: &str) -> Result<&Recipe, RecipeError> {
+        Ok(&self.page(name)?.recipe)
+    }
+
+    /// Checks what only all recipes together can show: every need and tool exists, none needs itself.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        for page in self.pages.values() {
+            for wanted in page.recipe.needs.iter().chain(&page.recipe.tools) {
+                if !self.pages.contains_key(wanted.get_ref()) {
+                    return Err(page.value_error(
+                        wanted.span(),
+                        format!("there is no recipe `{}`", wanted.get_ref()),
+                        "not found in build/recipes",
+                        None,
+                    ));
+                }
+            }
+        }
+        let mut done = BTreeSet::new();
+        for name in self.pages.keys() {
+            self.walk(name, &mut Vec::new(), &mut done)?;
+        }
+        Ok(())
+    }
+
+    fn walk<'a>(
+        &'a self,
+        name: &'a str,
+        path: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Result<(), RecipeError> {
+        if done.contains(name) {
+            return Ok(());
+        }
+        path.push(name);
+        let page = &self.pages[name];
+        for need in page.recipe.needs.iter().chain(&page.recipe.tools) {
+            if let Some(start) = path.iter().position(|seen| seen == need.get_ref()) {
+                let cycle = [&path[start..], &[need.get_ref().as_str()]]
+                    .concat()
+                    .join(" → ");
+                return Err(page.value_error(
+                    need.span(),
+                    format!("recipes need each other: {cycle}"),
+                    "closes the circle",
+                    None,
+                ));
+            }
+            self.walk(need.get_ref(), path, done)?;
+        }
+        path.pop();
+        done.insert(name);
+        Ok(())
+    }
+
+    /// The recipe for one version.
+    pub fn component(&self, name: &str, version: &Version) -> Result<Component, RecipeError> {
+        let page = self.page(name)?;
+        let recipe = &page.recipe;
+        let line = recipe.line.iter().find(|(line, _)| version.in_line(line));
+        if line.is_none() && !recipe.line.is_empty() {
+            return Err(page.value_error(
+                recipe.name.span(),
+                format!(
+                    "{name} {version} is of no line that this recipe has: {}",
+                    recipe.line.keys().cloned().collect::<Vec<_>>().join(", ")
+                ),
+                "has no [line] for it",
+                None,
+            ));
+        }
+        let (line_name, line) = match line {
+            Some((name, line)) => (name.as_str(), line.clone()),
+            None => ("", Default::default()),
+        };
+        let driver = line
+            .drivers()
+            .pop()
+            .or_else(|| recipe.drivers().pop())
+            .unwrap_or(Driver::Source);
+        let allocator = recipe
+            .allocator
+            .as_ref()
+            .map(|a| a.choice)
+            .unwrap_or_default();
+        let texts = |spanned: &[toml::Spanned<String>]| {
+            spanned
+                .iter()
+                .map(|s| s.get_ref().clone())
+                .collect::<Vec<_>>()
+        };
+        let mut patches = page.patches.get("").cloned().unwrap_or_default();
+        if !line_name.is_empty() {
+            patches.extend(page.patches.get(line_name).cloned().unwrap_or_default());
+        }
+        Ok(Component {
+            name: name.to_owned(),
+            version: version.clone(),
+            license: recipe.license.clone(),
+            license_files: line
+                .license_files
+                .unwrap_or_else(|| recipe.license_files.clone()),
+            needs: texts(&recipe.needs),
+            tools: texts(&recipe.tools),
+            allocator,
+            source: line
+                .source
+                .unwrap_or_else(|| recipe.source.clone())
+                .into_inner(),
+            driver,
+            install: line.install.unwrap_or_else(|| recipe.install.clone()),
+            patches,
+        })
+    }
+
+    /// A recipe error that points at the recipe's name, for faults found elsewhere (the lock).
+    pub fn error_at_name(&self, name: &str, message: String, help: Option<String>) -> RecipeError {
+        match self.page(name) {
+            Ok(page) => page.value_error(page.recipe.name.span(), message, "needed here", help),
+            Err(error) => error,
+        }
+    }
+
+    fn page(&self, name: &str) -> Result<&Page, RecipeError> {
+        self.pages.get(name).ok_or_else(|| RecipeError::Unknown {
+            name: name.to_owned(),
+            known: self.names(),
+        })
+    }
+}
+
+impl Page {
+    /// What one file alone can show.
+    fn check(&self) -> Result<(), RecipeError> {
+        let recipe = &self.recipe;
+        let sections =
+            std::iter::once(recipe.drivers()).chain(recipe.line.values().map(Line::drivers));
+        for drivers in sections {
+            if drivers.len() > 1 {
+                return Err(self.value_error(
+                    recipe.name.span(),
+                    "recipe has more than one driver".to_owned(),
+                    "expected one of [cc], [autotools], [make], [meson], [cargo], [go]",
+                    None,
+                ));
+            }
+        }
+        let sources = std::iter::once(&recipe.source)
+            .chain(recipe.line.values().filter_map(|line| line.source.as_ref()));
+        for source in sources {
+            if let Some(pattern) = &source.get_ref().pattern
+                && let Err(error) = Regex::new(pattern)
+            {
+                return Err(self.value_error(
+                    source.span(),
+                    format!("`pattern` is no regular expression: {error}"),
+                    "in this table",
+                    None,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn value_error(
+        &self,
+        at: std::ops::Range<usize>,
+        message: String,
+        label: &str,
+        help: Option<String>,
+    ) -> RecipeError {
+        RecipeError::Value {
+            message,
+            text: self.text.clone(),
+            at: at.into(),
+            label: label.to_owned(),
+            help,
+        }
+    }
+}
+
+/// The driver tables that stand in a recipe, or in a line of it; a sound one has at most one.
+macro_rules! drivers {
+    ($($owner:ty),+) => {$(
+        impl $owner {
+            fn drivers(&self) -> Vec<Driver> {
+                let this = self.clone();
+                [
+                    this.cc.map(Driver::Cc),
+                    this.autotools.map(Driver::Autotools),
+                    this.make.map(Driver::Make),
+                    this.meson.map(Driver::Meson),
+                    this.cargo.map(Driver::Cargo),
+                    this.go.map(Driver::Go),
+                ]
+                .into_iter()
+                .flatten()
+                .collect()
+            }
+        }
+    )+};
+}
+drivers!(Recipe, Line);
+
+impl SourceSpec {
+    /// Fills `{version}` and the groups of `pattern` into a template.
+    pub fn expand(&self, template: &str, version: &Version) -> Option<String> {
+        let mut text = template.replace("{version}", version.as_str());
+        if let Some(pattern) = &self.pattern {
+            let regex = Regex::new(pattern).ok()?;
+            let captures = regex.captures(version.as_str())?;
+            for name in regex.capture_names().flatten() {
+                text = text.replace(&format!("{{{name}}}"), captures.name(name)?.as_str());
+            }
+        }
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CRUN: &str = r#"
+name = "crun"
+summary = "runs"
+license = "GPL-2.0-or-later"
+homepage = "https://example.org"
+needs = ["libcap"]
+[source]
+https = ["https://example.org/{version}.tar.gz"]
+[autotools]
+configure = ["--disable-dl"]
+"#;
+
+    fn show(error: RecipeError) -> String {
+        let mut out = String::new();
+        miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())
+            .render_report(&mut out, &error)
+            .unwrap();
+        out
+    }
+
+    fn add(text: &str) -> Result<Book, RecipeError> {
+        let mut book = Book::default();
+        book.add("build/recipes/crun.toml", text.to_owned())?;
+        book.check()?;
+        Ok(book)
+    }
+
+    #[test]
+    fn an_unknown_key_is_underlined() {
+        let text = CRUN.replace("configure", "confgure");
+        insta::assert_snapshot!(show(add(&text).unwrap_err()));
+    }
+
+    #[test]
+    fn a_missing_need_is_underlined() {
+        insta::assert_snapshot!(show(add(CRUN).unwrap_err()));
+    }
+
+    #[test]
+    fn a_circle_is_shown() {
+        insta::assert_snapshot!(show(add(&CRUN.replace("libcap", "crun")).unwrap_err()));
+    }
+
+    #[test]
+    fn versions_are_taken_apart() {
+        let source = SourceSpec {
+            pattern: Some(r"(?<y>\d+)_(?<m>\d+)_(?<d>\d+)\.(?<commit>\w+)".into()),
+            ..Default::default()
+        };
+        assert_eq!(
+            source.expand(
+                "passt_0.0~git{y}{m}{d}.{commit}.orig.tar.xz",
+                &Version::new("2026_07_28.f8df3f1")
+            ),
+            Some("passt_0.0~git20260728.f8df3f1.orig.tar.xz".into())
+        );
+    }
+}

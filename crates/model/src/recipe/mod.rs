@@ -1,0 +1,12 @@
+//! Recipes: one file a component, as people write it ([`Recipe`]) and, for one version, as it is
+//! built ([`Component`]).
+
+mod authored;
+mod book;
+mod driver;
+mod error;
+
+pub use authored::{Allocator, AllocatorChoice, DebianFile, Install, Recipe, SourceSpec, Vendor};
+pub use book::{Book, Component};
+pub use driver::{Autotools, Cargo, Cc, CcOutput, Driver, Go, GoProgram, Make, Meson};
+pub use error::RecipeError;
