@@ -1,0 +1,159 @@
+//! The store: `$XDG_CACHE_HOME/rst`. Trees and blobs by digest, results of actions by key, logs.
+//!
+//! Whatever stands under its final name is whole: everything is made in `tmp/` and renamed into
+//! place, so a killed process or a full disk leaves rubbish in `tmp/` and nothing else. Any number of
+//! processes may use a store at once; only [`Store::gc`] and [`Store::verify`] want it alone.
+//!
+//! ```text
+//! trees/DIGEST/        read-only files, all with one modification time
+//! trees/DIGEST.list    the canonical listing; written last, so its presence means "whole"
+//! blobs/DIGEST         single files
+//! actions/KEY.json     what an action left
+//! logs/KEY.log         what it printed
+//! caches/NAME-DIGEST/  caches of tools (Go's)
+//! tmp/                 work in progress; each entry is held by a lock on ENTRY.lock
+//! ```
+
+mod collect;
+mod error;
+mod record;
+mod scratch;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rst_model::{Digest, Listing};
+
+pub use collect::{Collected, Verified};
+pub use error::StoreError;
+pub use record::ActionResult;
+pub use scratch::{Held, Scratch};
+pub use tree::{MTIME, scan};
+
+/// An opened store.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    /// Shared while the store is in use, so that nobody collects under our feet.
+    in_use: Held,
+}
+
+impl Store {
+    /// Opens a store, making it when it is not there, and clears what killed processes left behind.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        for folder in [
+            "trees", "blobs", "actions", "logs", "caches", "tmp", "locks",
+        ] {
+            fs::create_dir_all(root.join(folder))?;
+        }
+        let root = fs::canonicalize(root)?;
+        let in_use = Held::shared(&root.join("in-use.lock"))?;
+        scratch::clear_stale(&root.join("tmp"))?;
+        Ok(Self { root, in_use })
+    }
+
+    /// Where it lies.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A private folder on the store's file system, removed when dropped.
+    pub fn scratch(&self) -> Result<Scratch, StoreError> {
+        Scratch::new(&self.root.join("tmp"))
+    }
+
+    /// Whether a tree is here, whole.
+    pub fn has_tree(&self, tree: Digest) -> bool {
+        self.list_path(tree).exists() && self.tree_path(tree).exists()
+    }
+
+    /// The folder of a tree. Read only.
+    pub fn tree_path(&self, tree: Digest) -> PathBuf {
+        self.root.join("trees").join(tree.to_string())
+    }
+
+    /// What a tree holds.
+    pub fn listing(&self, tree: Digest) -> Result<Listing, StoreError> {
+        let path = self.list_path(tree);
+        Listing::parse(&fs::read_to_string(&path)?)
+            .map_err(|source| StoreError::Listing { path, source })
+    }
+
+    fn list_path(&self, tree: Digest) -> PathBuf {
+        self.root.join("trees").join(format!("{tree}.list"))
+    }
+
+    /// Takes a file in as a blob; it is gone from where it was. It must lie in a [`Scratch`].
+    pub fn put_blob(&self, file: &Path) -> Result<Digest, StoreError> {
+        let (digest, _) = tree::digest_file(file)?;
+        fs::set_permissions(file, tree::READ_ONLY.into_permissions())?;
+        fs::rename(file, self.blob_path(digest))?;
+        Ok(digest)
+    }
+
+    /// Whether a blob is here.
+    pub fn has_blob(&self, blob: Digest) -> bool {
+        self.blob_path(blob).exists()
+    }
+
+    /// The file of a blob. Read only.
+    pub fn blob_path(&self, blob: Digest) -> PathBuf {
+        self.root.join("blobs").join(blob.to_string())
+    }
+
+    /// Where an action's output is logged.
+    pub fn log_path(&self, key: Digest) -> PathBuf {
+        self.root.join("logs").join(format!("{key}.log"))
+    }
+
+    /// A cache folder for a tool, made when it is not there. `validity` names what the tool's own
+    /// cache keys do not see.
+    pub fn cache(&self, name: &str, validity: Digest) -> Result<PathBuf, StoreError> {
+        let path = self
+            .root
+            .join("caches")
+            .join(format!("{name}-{}", validity.short()));
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// Waits for and holds a lock of this name, against other threads and processes.
+    pub fn hold(&self, name: &str) -> Result<Held, StoreError> {
+        Held::exclusive(&self.root.join("locks").join(name))
+    }
+
+    /// Copies a blob out of the store. An equal file is left alone; any other is replaced in one step.
+    pub fn publish(&self, blob: Digest, to: &Path) -> Result<(), StoreError> {
+        let source = self.blob_path(blob);
+        let same_size = fs::metadata(to)
+            .is_ok_and(|there| fs::metadata(&source).is_ok_and(|blob| blob.len() == there.len()));
+        if same_size && tree::digest_file(to)?.0 == blob {
+            return Ok(());
+        }
+        let folder = to.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let part =
+            tempfile::NamedTempFile::new_in(folder).map_err(|source| StoreError::Folder {
+                path: folder.to_owned(),
+                source,
+            })?;
+        fs::copy(&source, part.path())?;
+        fs::set_permissions(part.path(), tree::WRITABLE.into_permissions())?;
+        part.persist(to).map_err(|error| StoreError::Folder {
+            path: to.to_owned(),
+            source: error.error,
+        })?;
+        Ok(())
+    }
+}
+
+/// Permission bits, given their name once.
+#[derive(Clone, Copy)]
+pub(crate) struct Mode(pub u32);
+
+impl Mode {
+    pub(crate) fn into_permissions(self) -> std::fs::Permissions {
+        std::os::unix::fs::PermissionsExt::from_mode(self.0)
+    }
+}

@@ -1,0 +1,48 @@
+//! What an action left, kept under its key.
+
+use std::io::Write as _;
+
+use fs_err as fs;
+use rst_model::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{Store, StoreError};
+
+/// The result of an action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionResult {
+    /// The tree, or for a step that makes a single file the blob, that it left.
+    pub output: Digest,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// CPU time of all its processes, in seconds.
+    pub cpu_seconds: f64,
+    /// Whether it ran without the sandbox: then its key proves nothing.
+    #[serde(default)]
+    pub unsandboxed: bool,
+}
+
+impl Store {
+    /// The result kept under a key, if its output is still here. A record that cannot be read is no
+    /// record.
+    pub fn result(&self, key: Digest) -> Option<ActionResult> {
+        let text = fs::read(self.result_path(key)).ok()?;
+        let result: ActionResult = serde_json::from_slice(&text).ok()?;
+        (self.has_tree(result.output) || self.has_blob(result.output)).then_some(result)
+    }
+
+    /// Keeps a result.
+    pub fn record(&self, key: Digest, result: &ActionResult) -> Result<(), StoreError> {
+        let scratch = self.scratch()?;
+        let part = scratch.path().join("result");
+        let mut file = fs::File::create(&part)?;
+        file.write_all(&serde_json::to_vec_pretty(result).expect("plain data"))?;
+        file.sync_all()?;
+        fs::rename(part, self.result_path(key))?;
+        Ok(())
+    }
+
+    fn result_path(&self, key: Digest) -> std::path::PathBuf {
+        self.root().join("actions").join(format!("{key}.json"))
+    }
+}

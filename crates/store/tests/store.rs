@@ -1,0 +1,166 @@
+//! The store against what goes wrong: damage, two owners, killed owners.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use fs_err as fs;
+use proptest::prelude::*;
+use rst_model::{Digest, RelPath};
+use rst_store::{ActionResult, Store, StoreError, scan};
+
+fn open() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    (folder, store)
+}
+
+fn adopt(store: &Store, files: &[(&str, &str)]) -> Digest {
+    let scratch = store.scratch().unwrap();
+    let top = scratch.path().join("top");
+    fs::create_dir(&top).unwrap();
+    for (name, text) in files {
+        fs::create_dir_all(top.join(name).parent().unwrap()).unwrap();
+        fs::write(top.join(name), text).unwrap();
+    }
+    store.adopt(&top).unwrap()
+}
+
+#[test]
+fn a_tree_is_its_names_and_contents_and_nothing_else() {
+    let (_folder, store) = open();
+    let one = adopt(&store, &[("a/b", "1"), ("c", "2")]);
+    let two = adopt(&store, &[("c", "2"), ("a/b", "1")]);
+    assert_eq!(one, two);
+    assert_eq!(scan(&store.tree_path(one)).unwrap().digest(), one);
+    assert_ne!(one, adopt(&store, &[("a/b", "1"), ("c", "3")]));
+}
+
+#[test]
+fn a_checkout_is_writable_and_leaves_the_tree_alone() {
+    let (folder, store) = open();
+    let tree = adopt(&store, &[("a/b", "1")]);
+    let work = folder.path().join("work");
+    store.checkout(tree, &work).unwrap();
+    fs::write(work.join("a/b"), "changed").unwrap();
+    assert_eq!(scan(&store.tree_path(tree)).unwrap().digest(), tree);
+}
+
+#[test]
+fn merging_refuses_two_files_at_one_path() {
+    let (_folder, store) = open();
+    let one = adopt(&store, &[("a", "1"), ("same", "s")]);
+    let two = adopt(&store, &[("a", "2"), ("same", "s")]);
+    let error = store.merge(&[(None, one), (None, two)]).unwrap_err();
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "`a` is in both trees, and differs"
+    );
+    let below = store
+        .merge(&[(None, one), (Some(RelPath::new("x/y").unwrap()), two)])
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(store.tree_path(below).join("x/y/a")).unwrap(),
+        "2"
+    );
+}
+
+#[test]
+fn verify_removes_what_is_damaged_and_only_that() {
+    let (_folder, store) = open();
+    let sound = adopt(&store, &[("a", "1")]);
+    let damaged = adopt(&store, &[("a", "2")]);
+    let file = store.tree_path(damaged).join("a");
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "3").unwrap();
+    let key = Digest::of("key");
+    let result = ActionResult {
+        output: damaged,
+        seconds: 1.0,
+        cpu_seconds: 1.0,
+        unsandboxed: false,
+    };
+    store.record(key, &result).unwrap();
+    let verified = store.verify().unwrap();
+    assert_eq!((verified.sound, verified.damaged.len()), (1, 1));
+    assert!(store.has_tree(sound) && !store.has_tree(damaged));
+    assert_eq!(
+        store.result(key),
+        None,
+        "a result without its output is none"
+    );
+}
+
+#[test]
+fn gc_keeps_what_it_is_told_and_wants_the_store_alone() {
+    let (folder, store) = open();
+    let kept = adopt(&store, &[("a", "1")]);
+    let other = adopt(&store, &[("a", "2")]);
+    let second = Store::open(&folder.path().join("store")).unwrap();
+    let keep = BTreeSet::from([kept]);
+    assert!(matches!(
+        store.gc(&keep, Duration::ZERO),
+        Err(StoreError::Busy(_))
+    ));
+    drop(second);
+    store.gc(&keep, Duration::ZERO).unwrap();
+    assert!(store.has_tree(kept) && !store.has_tree(other));
+}
+
+#[test]
+fn what_a_dead_owner_left_is_cleared_and_what_a_living_one_has_is_not() {
+    let (folder, store) = open();
+    let living = store.scratch().unwrap();
+    let dead = folder.path().join("store/tmp/wdead");
+    fs::create_dir_all(dead.join("half")).unwrap();
+    fs::write(dead.with_extension("lock"), "").unwrap();
+    drop(Store::open(&folder.path().join("store")).unwrap());
+    assert!(!dead.exists());
+    assert!(living.path().exists());
+}
+
+#[test]
+fn a_published_file_replaces_in_one_step() {
+    let (folder, store) = open();
+    let scratch = store.scratch().unwrap();
+    let put = |text: &str| {
+        let file = scratch.path().join("f");
+        fs::write(&file, text).unwrap();
+        store.put_blob(&file).unwrap()
+    };
+    let (one, two) = (put("one"), put("two"));
+    let to = folder.path().join("dist/x");
+    store.publish(one, &to).unwrap();
+    store.publish(two, &to).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "two");
+    assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1);
+}
+
+/// Names of up to two parts, contents of a few bytes.
+fn any_tree() -> impl Strategy<Value = std::collections::BTreeMap<String, Vec<u8>>> {
+    prop::collection::btree_map(
+        "[a-c]/[d-f]{1,2}",
+        prop::collection::vec(any::<u8>(), 0..9),
+        1..8,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn out_and_in_again_is_the_same_tree(files in any_tree()) {
+        let (folder, store) = open();
+        let scratch = store.scratch().unwrap();
+        let top = scratch.path().join("top");
+        write(&top, &files);
+        let tree = store.adopt(&top).unwrap();
+        let work = folder.path().join("work");
+        store.checkout(tree, &work).unwrap();
+        prop_assert_eq!(scan(&work).unwrap().digest(), tree);
+    }
+}
+
+fn write(top: &Path, files: &std::collections::BTreeMap<String, Vec<u8>>) {
+    for (name, bytes) in files {
+        fs::create_dir_all(top.join(name).parent().unwrap()).unwrap();
+        fs::write(top.join(name), bytes).unwrap();
+    }
+}
