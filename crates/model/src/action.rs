@@ -29,7 +29,7 @@ pub struct Step {
 /// A file or files taken from the work folder into the output tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collect {
-    /// Path, or pattern with `*`, relative to the work folder.
+    /// Path, or pattern with `*`, relative to the work folder; with all below it when it ends in `/`.
     pub from: String,
     /// Where in the output tree; below it, keeping names, when it ends in `/`.
     pub to: String,

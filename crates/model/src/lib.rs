@@ -4,6 +4,7 @@
 
 mod action;
 mod archive;
+mod cancel;
 mod digest;
 pub mod event;
 mod lock;
@@ -15,6 +16,7 @@ mod version;
 
 pub use action::{Action, CacheMount, Collect, Command, Step};
 pub use archive::{Archives, Manifest, ManifestFile, Variant};
+pub use cancel::Cancel;
 pub use digest::{Digest, DigestError, Hasher};
 pub use lock::{Lock, LockError, LockedSource, Origin, Place};
 pub use path::{PathError, RelPath};
