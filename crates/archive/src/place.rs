@@ -1,0 +1,207 @@
+//! Where the entries of an archive may go. What an archive says is believed only after this.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use rst_model::RelPath;
+
+use crate::unpack::{Limits, UnpackError};
+
+/// Puts entries below a folder, and refuses what would leave it. Symbolic links are made last, so
+/// that nothing can be written through one.
+pub(crate) struct Placer<'a> {
+    top: &'a Path,
+    limits: Limits,
+    /// Whether an absolute link means the archive's own root (Debian packages).
+    absolute_links: bool,
+    entries: u64,
+    bytes: u64,
+    files: BTreeSet<RelPath>,
+    links: BTreeMap<RelPath, String>,
+}
+
+impl<'a> Placer<'a> {
+    pub(crate) fn new(top: &'a Path, limits: Limits, absolute_links: bool) -> Self {
+        Self {
+            top,
+            limits,
+            absolute_links,
+            entries: 0,
+            bytes: 0,
+            files: BTreeSet::new(),
+            links: BTreeMap::new(),
+        }
+    }
+
+    /// Checks an entry's name. `None` for the archive's top folder itself.
+    pub(crate) fn name(&mut self, bytes: &[u8]) -> Result<Option<RelPath>, UnpackError> {
+        let shown = || String::from_utf8_lossy(bytes).into_owned();
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(UnpackError::TooMany {
+                limit: self.limits.entries,
+            });
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| UnpackError::Name {
+            entry: shown(),
+            reason: "its name is not UTF-8".into(),
+        })?;
+        match RelPath::new(text) {
+            Ok(path) => Ok(Some(path)),
+            Err(rst_model::PathError::Empty) => Ok(None),
+            Err(error) => Err(UnpackError::Name {
+                entry: shown(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    pub(crate) fn folder(&mut self, path: &RelPath) -> Result<(), UnpackError> {
+        self.not_through_a_link(path)?;
+        if self.links.contains_key(path) || self.files.contains(path) {
+            return Err(UnpackError::Duplicate {
+                entry: path.to_string(),
+            });
+        }
+        Ok(fs::create_dir_all(self.top.join(path))?)
+    }
+
+    /// Writes a file of at most its declared size.
+    pub(crate) fn file(
+        &mut self,
+        path: &RelPath,
+        executable: bool,
+        declared: u64,
+        from: &mut dyn Read,
+    ) -> Result<(), UnpackError> {
+        self.count(path, declared)?;
+        let at = self.new_place(path)?;
+        let mut to = fs::File::create(&at)?;
+        // One byte more than declared would show.
+        let copied = io::copy(&mut from.take(declared + 1), &mut to).map_err(|source| {
+            UnpackError::Read {
+                entry: path.to_string(),
+                source,
+            }
+        })?;
+        if copied != declared {
+            return Err(UnpackError::Size {
+                entry: path.to_string(),
+                declared,
+                found: copied,
+            });
+        }
+        let mode = if executable { 0o755 } else { 0o644 };
+        Ok(fs::set_permissions(
+            &at,
+            std::os::unix::fs::PermissionsExt::from_mode(mode),
+        )?)
+    }
+
+    /// A second name for a file that came before: a copy.
+    pub(crate) fn hard_link(
+        &mut self,
+        path: &RelPath,
+        target: &RelPath,
+    ) -> Result<(), UnpackError> {
+        if !self.files.contains(target) {
+            return Err(UnpackError::Link {
+                entry: path.to_string(),
+                target: target.to_string(),
+            });
+        }
+        self.count(path, fs::metadata(self.top.join(target))?.len())?;
+        let at = self.new_place(path)?;
+        fs::copy(self.top.join(target), at)?;
+        Ok(())
+    }
+
+    pub(crate) fn link(&mut self, path: &RelPath, target: &[u8]) -> Result<(), UnpackError> {
+        let leaves = || UnpackError::Link {
+            entry: path.to_string(),
+            target: String::from_utf8_lossy(target).into_owned(),
+        };
+        let text = std::str::from_utf8(target).map_err(|_| leaves())?;
+        let text = match text.strip_prefix('/') {
+            Some(below_root) if self.absolute_links => {
+                format!("{}{below_root}", "../".repeat(path.ancestors().count()))
+            }
+            Some(_) => return Err(leaves()),
+            None => text.to_owned(),
+        };
+        if !stays(path, &text) {
+            return Err(leaves());
+        }
+        self.new_place(path)?;
+        self.files.remove(path);
+        self.links.insert(path.clone(), text);
+        Ok(())
+    }
+
+    /// Makes the links.
+    pub(crate) fn finish(self) -> Result<(), UnpackError> {
+        for (path, target) in &self.links {
+            fs::os::unix::fs::symlink(target, self.top.join(path))?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, path: &RelPath, size: u64) -> Result<(), UnpackError> {
+        self.bytes = self.bytes.saturating_add(size);
+        if self.bytes > self.limits.bytes {
+            return Err(UnpackError::TooLarge {
+                entry: path.to_string(),
+                limit: self.limits.bytes,
+            });
+        }
+        Ok(())
+    }
+
+    fn new_place(&mut self, path: &RelPath) -> Result<PathBuf, UnpackError> {
+        self.not_through_a_link(path)?;
+        let at = self.top.join(path);
+        if self.links.contains_key(path) || !self.files.insert(path.clone()) || at.is_dir() {
+            return Err(UnpackError::Duplicate {
+                entry: path.to_string(),
+            });
+        }
+        if let Some(file) = path.ancestors().find(|above| self.files.contains(above)) {
+            return Err(UnpackError::Duplicate {
+                entry: file.to_string(),
+            });
+        }
+        fs::create_dir_all(at.parent().expect("below top"))?;
+        Ok(at)
+    }
+
+    fn not_through_a_link(&self, path: &RelPath) -> Result<(), UnpackError> {
+        match path
+            .ancestors()
+            .find(|above| self.links.contains_key(above))
+        {
+            Some(link) => Err(UnpackError::ThroughLink {
+                entry: path.to_string(),
+                link: link.to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a relative target, read from a link's folder, never climbs above the top.
+fn stays(path: &RelPath, target: &str) -> bool {
+    let mut depth = path.ancestors().count();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if depth == 0 => return false,
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    !target.is_empty() && !target.chars().any(char::is_control)
+}

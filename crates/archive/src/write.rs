@@ -1,0 +1,140 @@
+//! Writing archives that are the same bytes from any machine on any day.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression as GzipLevel, GzBuilder};
+use fs_err as fs;
+use rst_model::RelPath;
+
+/// Raised whenever the same entries give other bytes: another encoder version, other parameters.
+pub const FORMAT: u32 = 1;
+
+/// An entry to be written.
+#[derive(Clone, Debug)]
+pub struct ArchiveEntry {
+    /// Its whole path in the archive.
+    pub path: RelPath,
+    /// What it is.
+    pub content: Content,
+    /// Whether it is 0755 instead of 0644.
+    pub executable: bool,
+}
+
+/// What an entry holds.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// The bytes of a file.
+    File(PathBuf),
+    /// A symbolic link.
+    Symlink(String),
+}
+
+/// How an archive is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// zstd as small as a plain `tar -xf` can still open: level 19, a window of 128 MiB.
+    Zstd,
+    /// zstd as fast as can be, for trying things out.
+    ZstdDraft,
+    /// gzip, for systems without zstd.
+    Gzip,
+}
+
+/// Why an archive was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Two entries of one name.
+    #[error("archive would hold `{0}` twice")]
+    Duplicate(RelPath),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// zstd's window, as a power of two: the largest that decoders take without being told.
+const WINDOW_LOG: u32 = 27;
+
+/// Writes an archive: sorted, owned by 0:0, every time `epoch` (seconds since 1970), folders first.
+pub fn write(
+    mut entries: Vec<ArchiveEntry>,
+    epoch: u64,
+    compression: Compression,
+    to: &Path,
+) -> Result<(), WriteError> {
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    let out = BufWriter::with_capacity(1 << 20, fs::File::create(to)?);
+    let out = match compression {
+        Compression::Zstd | Compression::ZstdDraft => {
+            let level = if compression == Compression::Zstd {
+                19
+            } else {
+                1
+            };
+            // One thread: more would change the bytes.
+            let mut encoder = zstd::Encoder::new(out, level)?;
+            encoder.include_checksum(true)?;
+            if compression == Compression::Zstd {
+                encoder.window_log(WINDOW_LOG)?;
+                encoder.long_distance_matching(true)?;
+            }
+            write_tar(&entries, epoch, &mut encoder)?;
+            encoder.finish()?
+        }
+        Compression::Gzip => {
+            let mut encoder = GzBuilder::new().mtime(0).write(out, GzipLevel::best());
+            write_tar(&entries, epoch, &mut encoder)?;
+            encoder.finish()?
+        }
+    };
+    out.into_inner()
+        .map_err(|error| error.into_error())?
+        .file()
+        .sync_all()?;
+    Ok(())
+}
+
+fn write_tar(entries: &[ArchiveEntry], epoch: u64, out: &mut impl Write) -> Result<(), WriteError> {
+    let mut tar = tar::Builder::new(out);
+    let mut seen = BTreeSet::new();
+    for entry in entries {
+        for folder in entry.path.ancestors() {
+            if seen.insert(folder.clone()) {
+                let mut header = header(tar::EntryType::Directory, 0o755, epoch);
+                tar.append_data(&mut header, format!("{folder}/"), io::empty())?;
+            }
+        }
+        if !seen.insert(entry.path.clone()) {
+            return Err(WriteError::Duplicate(entry.path.clone()));
+        }
+        match &entry.content {
+            Content::File(path) => {
+                let file = fs::File::open(path)?;
+                let mode = if entry.executable { 0o755 } else { 0o644 };
+                let mut header = header(tar::EntryType::Regular, mode, epoch);
+                header.set_size(file.metadata()?.len());
+                tar.append_data(&mut header, &entry.path, file)?;
+            }
+            Content::Symlink(target) => {
+                let mut header = header(tar::EntryType::Symlink, 0o777, epoch);
+                tar.append_link(&mut header, &entry.path, target)?;
+            }
+        }
+    }
+    tar.finish()?;
+    Ok(())
+}
+
+fn header(kind: tar::EntryType, mode: u32, epoch: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(epoch);
+    header.set_size(0);
+    header
+}
