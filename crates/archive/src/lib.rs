@@ -4,5 +4,5 @@ mod place;
 mod unpack;
 mod write;
 
-pub use unpack::{Format, Limits, UnpackError, unpack};
+pub use unpack::{Format, Limits, UnpackError, unpack, xz};
 pub use write::{ArchiveEntry, Compression, Content, FORMAT, WriteError, write};

@@ -174,6 +174,11 @@ fn decoder<'r>(format: Format, file: impl Read + 'r) -> Result<Box<dyn Read + 'r
     })
 }
 
+/// A reader of what an xz stream holds.
+pub fn xz(reader: impl Read) -> impl Read {
+    liblzma::read::XzDecoder::new_multi_decoder(reader)
+}
+
 fn unreadable(entry: &str) -> impl FnOnce(io::Error) -> UnpackError {
     let entry = entry.to_owned();
     move |source| UnpackError::Read { entry, source }

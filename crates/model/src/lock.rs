@@ -47,6 +47,9 @@ pub struct Origin {
     /// In bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// Go's own digest of a module, in place of `sha256`: proxies may pack one module differently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub h1: Option<String>,
 }
 
 /// The kinds of place that sources come from.

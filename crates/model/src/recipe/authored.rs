@@ -118,7 +118,7 @@ pub struct SourceSpec {
     /// Whether the URLs and Debian's file are the same bytes, so that one digest pins all.
     #[serde(default)]
     pub same_bytes: bool,
-    /// A Go module's path.
+    /// A Go module's path, with `@VERSION` where that is not `v{version}`.
     #[serde(default)]
     pub go_module: Option<String>,
     /// A crate's name.
@@ -156,6 +156,9 @@ pub struct SourceSpec {
     /// archives carry no modes).
     #[serde(default)]
     pub executable: Vec<String>,
+    /// Symbolic links that are added: path → target (what a package's scripts would have made).
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
     /// Whether its dependencies are vendored, and by which command.
     #[serde(default)]
     pub vendor: Option<Vendor>,

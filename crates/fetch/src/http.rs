@@ -1,0 +1,182 @@
+//! Downloads over HTTP: resumed where they were cut, tried again after a pause, with limits, through
+//! the proxies and with the certificates that the machine is set up for.
+
+use std::{
+    io::{Read as _, Seek as _, Write as _},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use fs_err as fs;
+use rst_model::Cancel;
+use ureq::{
+    Agent,
+    http::StatusCode,
+    tls::{RootCerts, TlsConfig},
+};
+
+use crate::error::OriginError;
+
+/// How patient we are.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How often a download is begun.
+    pub attempts: u32,
+    /// The pause before the second; doubled for each further.
+    pub pause: Duration,
+    /// How long a connection may take, and how long it may then be silent.
+    pub silence: Duration,
+    /// How long one file may take in all.
+    pub whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            pause: Duration::from_millis(500),
+            silence: Duration::from_secs(30),
+            whole: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+/// A client.
+pub(crate) struct Http {
+    agent: Agent,
+    patience: Patience,
+}
+
+/// Whether another attempt makes sense.
+enum Trouble {
+    Final(OriginError),
+    Passing(String),
+}
+
+impl Http {
+    pub(crate) fn new(patience: Patience, proxy: Option<&str>) -> Self {
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .build();
+        let mut config = Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .timeout_connect(Some(patience.silence))
+            .timeout_recv_response(Some(patience.silence))
+            .user_agent(concat!("rst/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = proxy.and_then(|proxy| ureq::Proxy::new(proxy).ok()) {
+            config = config.proxy(Some(proxy));
+        }
+        Self {
+            agent: config.build().into(),
+            patience,
+        }
+    }
+
+    /// Downloads a URL to a file; what the file holds already is kept and continued.
+    pub(crate) fn download(
+        &self,
+        url: &str,
+        to: &Path,
+        cancel: &Cancel,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), OriginError> {
+        let begun = Instant::now();
+        let mut pause = self.patience.pause;
+        let mut attempt = 1;
+        loop {
+            let trouble = match self.attempt(url, to, begun, cancel, progress) {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Passing(reason)) => reason,
+            };
+            if attempt >= self.patience.attempts {
+                return Err(OriginError::reason(format!(
+                    "{trouble} (tried {attempt} times)"
+                )));
+            }
+            tracing::debug!("{url}: {trouble}; once more in {pause:?}");
+            let until = Instant::now() + pause;
+            while Instant::now() < until {
+                if cancel.is_cancelled() {
+                    return Err(OriginError::Cancelled);
+                }
+                std::thread::sleep(Duration::from_millis(20).min(pause));
+            }
+            pause *= 2;
+            attempt += 1;
+        }
+    }
+
+    fn attempt(
+        &self,
+        url: &str,
+        to: &Path,
+        begun: Instant,
+        cancel: &Cancel,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), Trouble> {
+        let stop = |error: std::io::Error| Trouble::Final(error.into());
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(to)
+            .map_err(stop)?;
+        let mut have = file.metadata().map_err(stop)?.len();
+        let mut request = self.agent.get(url);
+        if have > 0 {
+            request = request.header("Range", format!("bytes={have}-"));
+        }
+        let response = request
+            .call()
+            .map_err(|error| Trouble::Passing(error.to_string()))?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {}
+            // All of it was here already.
+            StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => return Ok(()),
+            StatusCode::OK => {
+                file.set_len(0).map_err(stop)?;
+                file.rewind().map_err(stop)?;
+                have = 0;
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                return Err(Trouble::Passing(format!("the server answered {status}")));
+            }
+            status => {
+                return Err(Trouble::Final(OriginError::reason(format!(
+                    "the server answered {status}"
+                ))));
+            }
+        }
+        let expected = response.body().content_length().map(|rest| have + rest);
+        let config = response.into_body();
+        let mut body = config.into_with_config().limit(u64::MAX).reader();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            if cancel.is_cancelled() {
+                return Err(Trouble::Final(OriginError::Cancelled));
+            }
+            if begun.elapsed() > self.patience.whole {
+                return Err(Trouble::Final(OriginError::reason(format!(
+                    "it took longer than {:?}",
+                    self.patience.whole
+                ))));
+            }
+            let count = body
+                .read(&mut buffer)
+                .map_err(|error| Trouble::Passing(error.to_string()))?;
+            if count == 0 {
+                break;
+            }
+            file.write_all(&buffer[..count]).map_err(stop)?;
+            have += count as u64;
+            progress(have);
+        }
+        match expected {
+            Some(expected) if expected != have => Err(Trouble::Passing(format!(
+                "the connection was cut after {have} of {expected} bytes"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Sources into the store: from a mirror, or from the first origin that gives the pinned bytes.
+//!
+//! Everything is checked twice: the archive's digest before it is opened, the tree's when it is
+//! unpacked. `origin` has one file for each kind of place; [`Fetcher::pin`] makes the lock's entries.
+
+mod client;
+mod error;
+mod http;
+mod mirror;
+mod origin;
+mod pin;
+mod shape;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use fs_err as fs;
+use rst_model::{
+    Cancel, Digest, Hasher, LockedSource, Origin, Place,
+    event::{Event, Reporter},
+    recipe::SourceSpec,
+};
+use rst_store::Store;
+
+pub use error::{FetchError, Refusal};
+pub use http::Patience;
+
+use crate::{
+    error::OriginError,
+    http::Http,
+    mirror::Mirror,
+    origin::{Delivered, Desk},
+};
+
+/// What a person may choose.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Folders or URLs that are asked first.
+    pub mirrors: Vec<String>,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
+    /// The Debian mirror, in place of the one that apt is set up with.
+    pub debian_mirror: Option<String>,
+    /// How patient to be.
+    pub patience: Patience,
+}
+
+/// What vendoring reads.
+#[derive(Clone, Debug)]
+pub struct Vendoring {
+    /// The program's source.
+    pub source_tree: PathBuf,
+    /// Go.
+    pub go: Option<PathBuf>,
+    /// Rust, with cargo.
+    pub rust: Option<PathBuf>,
+    /// The standard library's source, with its Cargo.lock.
+    pub rust_library: Option<PathBuf>,
+}
+
+/// A source to be had.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Its pins.
+    pub locked: &'a LockedSource,
+    /// How it is unpacked.
+    pub spec: &'a SourceSpec,
+    /// For vendored dependencies.
+    pub vendoring: Option<Vendoring>,
+}
+
+/// Brings sources into a store.
+pub struct Fetcher {
+    store: Arc<Store>,
+    settings: Settings,
+    reporter: Arc<dyn Reporter>,
+    cancel: Cancel,
+    mirrors: Vec<Mirror>,
+    http: Http,
+    /// Debian's mirrors as apt has them; asking apt takes half a second, so it is done once.
+    debian: OnceLock<Result<Vec<String>, String>>,
+}
+
+impl Fetcher {
+    /// A fetcher for a store.
+    pub fn new(
+        store: Arc<Store>,
+        settings: Settings,
+        reporter: Arc<dyn Reporter>,
+        cancel: Cancel,
+    ) -> Self {
+        Self {
+            mirrors: settings
+                .mirrors
+                .iter()
+                .map(|place| Mirror::new(place))
+                .collect(),
+            http: Http::new(settings.patience, None),
+            debian: OnceLock::new(),
+            store,
+            settings,
+            reporter,
+            cancel,
+        }
+    }
+
+    /// Makes sure that a source is in the store.
+    pub fn fetch(&self, wanted: &Wanted) -> Result<Digest, FetchError> {
+        let locked = wanted.locked;
+        let source_name = format!("{} {}", locked.name, locked.version);
+        if self.store.has_tree(locked.tree) {
+            return Ok(locked.tree);
+        }
+        // Another process may be at it.
+        let _held = self.store.hold(&format!("fetch-{}", locked.tree.short()))?;
+        if self.store.has_tree(locked.tree) {
+            return Ok(locked.tree);
+        }
+        if self.settings.offline && !self.has_local_mirror() {
+            return Err(FetchError::Offline { source_name });
+        }
+        let begun = Instant::now();
+        let size = locked.origins.iter().find_map(|origin| origin.size);
+        self.reporter.event(Event::FetchStarted {
+            source: source_name.clone(),
+            size,
+        });
+        let mut reasons = Vec::new();
+        for attempt in self.attempts(locked) {
+            let served = self.try_one(wanted, &attempt, &source_name);
+            let error = match served {
+                Ok(tree) => {
+                    let origin = attempt.to_string();
+                    let seconds = begun.elapsed().as_secs_f64();
+                    self.reporter.event(Event::FetchFinished {
+                        source: source_name,
+                        origin,
+                        seconds,
+                    });
+                    return Ok(tree);
+                }
+                Err(OriginError::Cancelled) => return Err(FetchError::Cancelled),
+                Err(OriginError::Io(error)) if error.kind() == std::io::ErrorKind::StorageFull => {
+                    return Err(error.into());
+                }
+                Err(error) => error,
+            };
+            let refusal = Refusal {
+                origin: attempt.to_string(),
+                wrong_bytes: matches!(error, OriginError::WrongBytes { .. }),
+                reason: error.to_string(),
+            };
+            self.reporter.event(Event::FetchRefused {
+                source: source_name.clone(),
+                origin: refusal.origin.clone(),
+                reason: refusal.reason.clone(),
+            });
+            reasons.push(refusal);
+        }
+        if self.settings.offline {
+            return Err(FetchError::Offline { source_name });
+        }
+        match reasons.iter().any(|refusal| refusal.wrong_bytes) {
+            true => Err(FetchError::WrongDigest {
+                source_name,
+                reasons,
+            }),
+            false => Err(FetchError::NoOrigin {
+                source_name,
+                reasons,
+            }),
+        }
+    }
+
+    fn has_local_mirror(&self) -> bool {
+        self.mirrors
+            .iter()
+            .any(|mirror| matches!(mirror, Mirror::Folder(..)))
+    }
+
+    /// Every way to have it, in order: mirrors first.
+    fn attempts<'a>(&'a self, locked: &'a LockedSource) -> Vec<Attempt<'a>> {
+        let mut attempts = Vec::new();
+        for mirror in &self.mirrors {
+            if self.settings.offline && matches!(mirror, Mirror::Url(_)) {
+                continue;
+            }
+            if matches!(mirror, Mirror::Url(_)) || mirror.file(&tree_file_name(locked)).is_some() {
+                attempts.push(Attempt::MirroredTree(mirror, tree_file_name(locked)));
+            }
+            for origin in &locked.origins {
+                let served = match (&origin.place, origin.file_name()) {
+                    (Place::Parts(parts), _) => parts.iter().all(|part| {
+                        part.file_name()
+                            .is_some_and(|name| mirror.file(&name).is_some())
+                    }),
+                    (_, Some(name)) => {
+                        matches!(mirror, Mirror::Url(_)) || mirror.file(&name).is_some()
+                    }
+                    _ => false,
+                };
+                if served {
+                    attempts.push(Attempt::Mirrored(mirror, origin));
+                }
+            }
+        }
+        if !self.settings.offline {
+            attempts.extend(locked.origins.iter().map(Attempt::Origin));
+        }
+        attempts
+    }
+
+    fn try_one(
+        &self,
+        wanted: &Wanted,
+        attempt: &Attempt,
+        source_name: &str,
+    ) -> Result<Digest, OriginError> {
+        let scratch = self.store.scratch()?;
+        let desk = Desk {
+            fetcher: self,
+            scratch: scratch.path(),
+            source_name,
+            wanted_host: wanted.locked.host,
+        };
+        let top = match attempt {
+            Attempt::Origin(origin) => self.shaped(&desk, wanted, origin, None)?,
+            Attempt::Mirrored(mirror, origin) => {
+                self.shaped(&desk, wanted, origin, Some(mirror))?
+            }
+            Attempt::MirroredTree(mirror, name) => {
+                let file = desk.from_mirror(mirror, name)?;
+                let unpacked = scratch.path().join("unpacked");
+                rst_archive::unpack(
+                    &file,
+                    rst_archive::Format::TarZst,
+                    &unpacked,
+                    Default::default(),
+                )?;
+                unpacked.join("tree")
+            }
+        };
+        self.settle(&top, wanted.locked.tree)
+    }
+
+    /// Delivers, checks, unpacks and shapes one origin's bytes.
+    fn shaped(
+        &self,
+        desk: &Desk,
+        wanted: &Wanted,
+        origin: &Origin,
+        mirror: Option<&Mirror>,
+    ) -> Result<PathBuf, OriginError> {
+        let delivered = match mirror {
+            Some(mirror) => desk.mirrored(mirror, origin)?,
+            None => desk.deliver(origin, wanted)?,
+        };
+        let unpacked = desk.open(delivered, origin, "unpacked")?;
+        let strip = wanted.spec.strip.or(unpacked.strip);
+        shape::shape(&unpacked.folder, wanted.spec, strip, wanted.locked.host)
+    }
+
+    /// Takes a folder into the store if it is the tree that is pinned.
+    fn settle(&self, top: &Path, expected: Digest) -> Result<Digest, OriginError> {
+        let found = self.store.adopt(top)?;
+        if found == expected {
+            return Ok(found);
+        }
+        Err(OriginError::WrongBytes {
+            expected: format!("of the tree {expected}"),
+            found: found.to_string(),
+        })
+    }
+
+    /// Writes every source's archive into a folder that can serve as a mirror. Trees that come from no
+    /// archive (vendored ones) are packed.
+    pub fn export(&self, wanted: &Wanted, to: &Path) -> Result<(), FetchError> {
+        self.fetch(wanted)?;
+        let locked = wanted.locked;
+        let name = tree_file_name(locked);
+        let tree = self.store.tree_path(locked.tree);
+        let mut entries = Vec::new();
+        for (path, kind) in self.store.listing(locked.tree)?.iter() {
+            let (executable, content) = match kind {
+                rst_model::Kind::File { executable, .. } => {
+                    (*executable, rst_archive::Content::File(tree.join(path)))
+                }
+                rst_model::Kind::Symlink(target) => {
+                    (false, rst_archive::Content::Symlink(target.clone()))
+                }
+                rst_model::Kind::EmptyDir => continue,
+            };
+            let top = rst_model::RelPath::new("tree").expect("a plain name");
+            entries.push(rst_archive::ArchiveEntry {
+                path: path.below(&top),
+                content,
+                executable,
+            });
+        }
+        let scratch = self.store.scratch()?;
+        let part = scratch.path().join("tree");
+        rst_archive::write(entries, 0, rst_archive::Compression::ZstdDraft, &part)
+            .map_err(std::io::Error::other)?;
+        let beside = to.join(format!(".{name}.part"));
+        fs::copy(part, &beside)?;
+        fs::rename(beside, to.join(name))?;
+        Ok(())
+    }
+}
+
+/// How a mirror keeps a whole tree.
+fn tree_file_name(locked: &LockedSource) -> String {
+    let host = locked
+        .host
+        .map(|host| format!("-{}", host.oci()))
+        .unwrap_or_default();
+    format!("{}-{}{host}.tree.tar.zst", locked.name, locked.version)
+}
+
+/// One way to have a source.
+enum Attempt<'a> {
+    MirroredTree(&'a Mirror, String),
+    Mirrored(&'a Mirror, &'a Origin),
+    Origin(&'a Origin),
+}
+
+impl std::fmt::Display for Attempt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Attempt::MirroredTree(_, name) => write!(f, "mirror: {name}"),
+            Attempt::Mirrored(_, origin) => write!(
+                f,
+                "mirror: {}",
+                origin
+                    .file_name()
+                    .unwrap_or_else(|| origin.place.to_string())
+            ),
+            Attempt::Origin(origin) => origin.place.fmt(f),
+        }
+    }
+}
+
+/// Compares a file with the digest that is pinned; the file is removed if it is another.
+fn check(file: &Path, expected: Digest) -> Result<u64, OriginError> {
+    let (found, size) = digest(file)?;
+    if found != expected {
+        fs::remove_file(file)?;
+        return Err(OriginError::WrongBytes {
+            expected: expected.to_string(),
+            found: found.to_string(),
+        });
+    }
+    Ok(size)
+}
+
+fn digest(file: &Path) -> Result<(Digest, u64), OriginError> {
+    let mut hasher = Hasher::default();
+    std::io::copy(&mut fs::File::open(file)?, &mut hasher)?;
+    Ok(hasher.finish())
+}
+
+/// Where a delivered archive was unpacked, and how many of its top folders are of no meaning.
+struct Unpacked {
+    folder: PathBuf,
+    strip: Option<usize>,
+}
+
+impl Desk<'_> {
+    /// Checks an archive's digest and then unpacks it.
+    fn open(
+        &self,
+        delivered: Delivered,
+        origin: &Origin,
+        name: &str,
+    ) -> Result<Unpacked, OriginError> {
+        let (file, strip) = match delivered {
+            Delivered::Tree(folder) => {
+                return Ok(Unpacked {
+                    folder,
+                    strip: Some(0),
+                });
+            }
+            Delivered::Archive { file, strip } => (file, strip),
+        };
+        if let Some(expected) = origin.sha256 {
+            check(&file, expected)?;
+        }
+        let file_name = file.to_string_lossy();
+        let format = rst_archive::Format::of(&file_name).ok_or_else(|| {
+            OriginError::reason(format!("no archive that can be opened: {file_name}"))
+        })?;
+        let folder = self.scratch.join(name);
+        rst_archive::unpack(&file, format, &folder, Default::default())?;
+        let strip = if format == rst_archive::Format::Deb {
+            Some(0)
+        } else {
+            strip
+        };
+        Ok(Unpacked { folder, strip })
+    }
+}

@@ -1,0 +1,59 @@
+//! `cargo vendor`: the crates that a program and Rust's standard library need, by their Cargo.locks.
+
+use std::{path::Path, process::Command};
+
+use fs_err as fs;
+
+use super::{Delivered, Desk, go_vendor::copy};
+use crate::{Wanted, client, error::OriginError};
+
+pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginError> {
+    let missing = || OriginError::reason("its program's source and rust-library are not known");
+    let vendoring = wanted.vendoring.as_ref().ok_or_else(missing)?;
+    let library = vendoring.rust_library.as_ref().ok_or_else(missing)?;
+    let source = desk.scratch.join("source");
+    copy(&vendoring.source_tree, &source)?;
+    let library_copy = desk.scratch.join("library");
+    copy(library, &library_copy)?;
+    let vendor = desk.scratch.join("vendor");
+    let cargo = vendoring
+        .rust
+        .as_ref()
+        .map_or_else(|| "cargo".into(), |rust| rust.join("bin/cargo"));
+    let mut cargo = Command::new(cargo);
+    cargo
+        .args([
+            "vendor",
+            "--locked",
+            "--versioned-dirs",
+            "--quiet",
+            "--sync",
+        ])
+        .arg(library_copy.join("Cargo.toml"))
+        .arg(&vendor)
+        .current_dir(&source)
+        .env("CARGO_TERM_COLOR", "never")
+        // The standard library's manifest has features that only its own compiler may use.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env_remove("RUSTUP_TOOLCHAIN");
+    if let Some(rust) = &vendoring.rust {
+        cargo.env("RUSTC", rust.join("bin/rustc"));
+    }
+    client::run(&mut cargo, &desk.fetcher.cancel)?;
+    for entry in fs::read_dir(&vendor)? {
+        let path = entry?.path();
+        forget_files(&path.join(".cargo-checksum.json"))?;
+    }
+    Ok(Delivered::Tree(vendor))
+}
+
+/// Cargo refuses a vendored crate with a changed file, so that none could be patched; the tree's
+/// digest has checked them all.
+fn forget_files(checksum: &Path) -> Result<(), OriginError> {
+    let unreadable = |error| OriginError::reason(format!("{}: {error}", checksum.display()));
+    let mut value: serde_json::Value =
+        serde_json::from_slice(&fs::read(checksum)?).map_err(unreadable)?;
+    value["files"] = serde_json::json!({});
+    fs::write(checksum, value.to_string())?;
+    Ok(())
+}

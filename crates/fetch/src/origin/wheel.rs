@@ -1,0 +1,80 @@
+//! Wheels, through pip.
+
+use std::{path::PathBuf, process::Command};
+
+use fs_err as fs;
+use rst_model::Arch;
+
+use super::{Delivered, Desk};
+use crate::{client, error::OriginError};
+
+/// By the wheel's own file name: `NAME-VERSION-PYTHON-ABI-PLATFORM.whl`.
+pub(super) fn deliver(desk: &Desk, file_name: &str) -> Result<Delivered, OriginError> {
+    let parts: Vec<_> = file_name.trim_end_matches(".whl").split('-').collect();
+    let [name, version, .., platforms] = parts[..] else {
+        return Err(OriginError::reason("expected a wheel's file name"));
+    };
+    let file = download(
+        desk,
+        name,
+        version,
+        &platforms.split('.').map(str::to_owned).collect::<Vec<_>>(),
+    )?;
+    if file.file_name().is_none_or(|found| found != file_name) {
+        return Err(OriginError::reason(format!(
+            "pip chose {} instead",
+            file.display()
+        )));
+    }
+    Ok(Delivered::archive(file))
+}
+
+/// Whatever wheel pip chooses for a machine.
+pub(crate) fn choose(desk: &Desk, name: &str, version: &str) -> Result<PathBuf, OriginError> {
+    let cpu = desk.wanted_host.unwrap_or(Arch::HOST).cpu();
+    let kinds = [
+        "musllinux_1_2",
+        "musllinux_1_1",
+        "manylinux_2_28",
+        "manylinux_2_17",
+        "manylinux2014",
+        "manylinux_2_12",
+        "manylinux2010",
+    ];
+    let platforms: Vec<_> = kinds
+        .iter()
+        .map(|kind| format!("{kind}_{cpu}"))
+        .chain(["any".to_owned()])
+        .collect();
+    download(desk, name, version, &platforms)
+}
+
+fn download(
+    desk: &Desk,
+    name: &str,
+    version: &str,
+    platforms: &[String],
+) -> Result<PathBuf, OriginError> {
+    let to = desk.scratch.join("wheels");
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-cache-dir",
+        "--dest",
+    ])
+    .arg(&to);
+    for platform in platforms {
+        pip.args(["--platform", platform]);
+    }
+    pip.arg(format!("{name}=={version}"));
+    client::run(&mut pip, &desk.fetcher.cancel)?;
+    let entry = fs::read_dir(to)?
+        .next()
+        .ok_or_else(|| OriginError::reason("pip left no file"))??;
+    Ok(entry.path())
+}

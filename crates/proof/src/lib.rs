@@ -1,0 +1,329 @@
+//! What a program in an archive must be, read from the file itself. A file that cannot be read, or a
+//! claim that cannot be checked, has failed.
+
+mod elf;
+mod twin;
+
+use std::{fmt, path::PathBuf};
+
+use fs_err as fs;
+use object::{Architecture, elf as constants};
+use rst_model::{Arch, Platform, RelPath, recipe::AllocatorChoice};
+use serde::Serialize;
+
+use crate::{elf::Program, twin::Twin};
+
+/// Raised when a claim is added or its meaning changes, so that archives are proved again.
+pub const FORMAT: u32 = 1;
+
+/// A file of an archive.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Where it is in the archive.
+    pub path: RelPath,
+    /// Where it is here.
+    pub file: PathBuf,
+    /// The component it is from.
+    pub component: String,
+    /// Whose malloc it must have.
+    pub allocator: AllocatorChoice,
+    /// Whether C code is in it, which must be protected against stack smashing.
+    pub c_code: bool,
+    /// A folder with unstripped programs, its own among them.
+    pub twins: Option<PathBuf>,
+}
+
+/// What is expected of all.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// What they run on.
+    pub platform: Platform,
+    /// Texts that must not be in any of them: paths of the building machine and of its sandbox.
+    pub forbidden: Vec<String>,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is so.
+    Passed,
+    /// It is not, or cannot be known.
+    Failed(String),
+    /// It says nothing about this file.
+    NotApplicable(String),
+}
+
+/// One sentence about a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claim {
+    /// The sentence.
+    pub name: &'static str,
+    /// Whether it is true.
+    pub outcome: Outcome,
+}
+
+/// All claims about a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Proved {
+    /// The file.
+    pub path: RelPath,
+    /// The claims.
+    pub claims: Vec<Claim>,
+}
+
+/// All claims about an archive.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// File by file.
+    pub subjects: Vec<Proved>,
+}
+
+/// A claim that failed.
+pub struct Failure<'a> {
+    path: &'a RelPath,
+    claim: &'static str,
+    reason: &'a str,
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.path, self.claim, self.reason)
+    }
+}
+
+impl Report {
+    /// Whether there was something to prove, and all of it is so.
+    pub fn passed(&self) -> bool {
+        self.claims() > 0 && self.failures().next().is_none()
+    }
+
+    /// How many claims were made.
+    pub fn claims(&self) -> usize {
+        self.subjects
+            .iter()
+            .map(|subject| subject.claims.len())
+            .sum()
+    }
+
+    /// The claims that failed.
+    pub fn failures(&self) -> impl Iterator<Item = Failure<'_>> {
+        self.subjects.iter().flat_map(|subject| {
+            subject
+                .claims
+                .iter()
+                .filter_map(|claim| match &claim.outcome {
+                    Outcome::Failed(reason) => Some(Failure {
+                        path: &subject.path,
+                        claim: claim.name,
+                        reason,
+                    }),
+                    _ => None,
+                })
+        })
+    }
+}
+
+/// Proves every program among these files. Files that are no programs are passed over, except that
+/// what stands in `bin/` or `lib/podman/` must be one (or a script).
+pub fn prove(subjects: &[Subject], expected: &Expected) -> Report {
+    let subjects = subjects.iter().filter_map(|subject| {
+        let claims = claims(subject, expected)?;
+        Some(Proved {
+            path: subject.path.clone(),
+            claims,
+        })
+    });
+    Report {
+        subjects: subjects.collect(),
+    }
+}
+
+fn claims(subject: &Subject, expected: &Expected) -> Option<Vec<Claim>> {
+    let readable = |outcome| Claim {
+        name: "can be read",
+        outcome,
+    };
+    let bytes = match fs::read(&subject.file) {
+        Ok(bytes) => bytes,
+        Err(error) => return Some(vec![readable(Outcome::Failed(error.to_string()))]),
+    };
+    if !bytes.starts_with(&constants::ELFMAG) {
+        let program = subject.path.as_str().starts_with("bin/")
+            || subject.path.as_str().starts_with("lib/podman/");
+        return match (program, bytes.starts_with(b"#!")) {
+            (true, true) => Some(vec![readable(Outcome::NotApplicable(
+                "a script".to_owned(),
+            ))]),
+            (true, false) => Some(vec![readable(Outcome::Failed(
+                "neither an ELF program nor a script".to_owned(),
+            ))]),
+            (false, _) => None,
+        };
+    }
+    let program = match Program::parse(&bytes) {
+        Ok(program) => program,
+        Err(reason) => return Some(vec![readable(Outcome::Failed(reason))]),
+    };
+    let mut claims = vec![
+        readable(Outcome::Passed),
+        Claim {
+            name: "right machine",
+            outcome: machine(&program, expected.platform.arch),
+        },
+        Claim {
+            name: "static: no interpreter, no shared object",
+            outcome: is_static(&program),
+        },
+        Claim {
+            name: "no glibc",
+            outcome: no_glibc(&bytes),
+        },
+        Claim {
+            name: "stack not executable, nothing both writable and executable",
+            outcome: no_executable_data(&program),
+        },
+        Claim {
+            name: "no path of the build",
+            outcome: no_paths(&bytes, &expected.forbidden),
+        },
+        Claim {
+            name: "stripped",
+            outcome: check(!program.has_symbols, "it has a symbol table"),
+        },
+    ];
+    claims.extend(symbol_claims(subject, &program));
+    Some(claims)
+}
+
+/// What only symbols can show.
+fn symbol_claims(subject: &Subject, program: &Program) -> Vec<Claim> {
+    let has_twin = |outcome| Claim {
+        name: "has an unstripped twin, equal in every loaded section",
+        outcome,
+    };
+    let Some(folder) = &subject.twins else {
+        return vec![has_twin(Outcome::Failed(
+            "the twins of this build are not here".to_owned(),
+        ))];
+    };
+    let twin = match Twin::find(program, folder) {
+        Ok(twin) => twin,
+        Err(reason) => return vec![has_twin(Outcome::Failed(reason))],
+    };
+    let protector = match subject.c_code {
+        true => check(
+            twin.address("__stack_chk_fail").is_some(),
+            "no __stack_chk_fail in it",
+        ),
+        false => Outcome::NotApplicable("no C code of the component's own".to_owned()),
+    };
+    vec![
+        has_twin(Outcome::Passed),
+        Claim {
+            name: "allocator as promised",
+            outcome: allocator(&twin, subject.allocator),
+        },
+        Claim {
+            name: "stack protector",
+            outcome: protector,
+        },
+    ]
+}
+
+fn check(is_so: bool, otherwise: impl Into<String>) -> Outcome {
+    if is_so {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(otherwise.into())
+    }
+}
+
+fn machine(program: &Program, arch: Arch) -> Outcome {
+    let expected = match arch {
+        Arch::Amd64 => Architecture::X86_64,
+        Arch::Arm64 => Architecture::Aarch64,
+    };
+    check(
+        program.architecture == expected,
+        format!("expected {expected:?}, found {:?}", program.architecture),
+    )
+}
+
+fn is_static(program: &Program) -> Outcome {
+    if let Some(interpreter) = &program.interpreter {
+        return Outcome::Failed(format!("it wants the interpreter {interpreter}"));
+    }
+    if program.needs_libraries {
+        return Outcome::Failed("it has a dynamic section".to_owned());
+    }
+    check(
+        program.kind == constants::ET_EXEC.0,
+        format!("expected an executable, found ELF type {}", program.kind),
+    )
+}
+
+/// Words that glibc leaves in whatever it is linked into: its banner, its tunables, its versions.
+fn no_glibc(bytes: &[u8]) -> Outcome {
+    let words = [
+        "GNU C Library",
+        "GLIBC_TUNABLES",
+        "glibc.malloc.",
+        "GLIBC_PRIVATE",
+    ];
+    match words
+        .iter()
+        .find(|word| elf::find(bytes, word.as_bytes()).is_some())
+    {
+        Some(word) => Outcome::Failed(format!("`{word}` is in it")),
+        None => Outcome::Passed,
+    }
+}
+
+fn no_executable_data(program: &Program) -> Outcome {
+    match program.stack_flags {
+        None => {
+            return Outcome::Failed(
+                "it has no PT_GNU_STACK, so the kernel makes the stack executable".to_owned(),
+            );
+        }
+        Some(flags) if flags & constants::PF_X.0 != 0 => {
+            return Outcome::Failed("its stack is executable".to_owned());
+        }
+        Some(_) => {}
+    }
+    check(
+        !program.writable_and_executable,
+        "a segment is both writable and executable",
+    )
+}
+
+fn no_paths(bytes: &[u8], forbidden: &[String]) -> Outcome {
+    for text in forbidden {
+        if let Some(at) = elf::find(bytes, text.as_bytes()) {
+            let context = &bytes[at.saturating_sub(20)..(at + text.len() + 60).min(bytes.len())];
+            let context = String::from_utf8_lossy(context).replace(|c: char| c.is_control(), "·");
+            return Outcome::Failed(format!("`{text}` is in it: …{context}…"));
+        }
+    }
+    Outcome::Passed
+}
+
+fn allocator(twin: &Twin, promised: AllocatorChoice) -> Outcome {
+    let malloc = twin.address("malloc");
+    let mimalloc = twin.address("mi_malloc");
+    let musl = twin.address("__malloc_alloc_meta").is_some();
+    match promised {
+        AllocatorChoice::Mimalloc if mimalloc.is_none() => {
+            Outcome::Failed("no mi_malloc in it".to_owned())
+        }
+        AllocatorChoice::Mimalloc if malloc != mimalloc => {
+            Outcome::Failed("malloc is not mimalloc's".to_owned())
+        }
+        AllocatorChoice::Mimalloc => check(!musl, "musl's allocator is in it too"),
+        AllocatorChoice::Musl => check(
+            musl && mimalloc.is_none(),
+            "expected musl's allocator alone",
+        ),
+    }
+}
