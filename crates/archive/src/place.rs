@@ -26,15 +26,7 @@ pub(crate) struct Placer<'a> {
 
 impl<'a> Placer<'a> {
     pub(crate) fn new(top: &'a Path, limits: Limits, absolute_links: bool) -> Self {
-        Self {
-            top,
-            limits,
-            absolute_links,
-            entries: 0,
-            bytes: 0,
-            files: BTreeSet::new(),
-            links: BTreeMap::new(),
-        }
+        Self { top, limits, absolute_links, entries: 0, bytes: 0, files: BTreeSet::new(), links: BTreeMap::new() }
     }
 
     /// Checks an entry's name. `None` for the archive's top folder itself.
@@ -42,30 +34,21 @@ impl<'a> Placer<'a> {
         let shown = || String::from_utf8_lossy(bytes).into_owned();
         self.entries += 1;
         if self.entries > self.limits.entries {
-            return Err(UnpackError::TooMany {
-                limit: self.limits.entries,
-            });
+            return Err(UnpackError::TooMany { limit: self.limits.entries });
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| UnpackError::Name {
-            entry: shown(),
-            reason: "its name is not UTF-8".into(),
-        })?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| UnpackError::Name { entry: shown(), reason: "its name is not UTF-8".into() })?;
         match RelPath::new(text) {
             Ok(path) => Ok(Some(path)),
             Err(rst_model::PathError::Empty) => Ok(None),
-            Err(error) => Err(UnpackError::Name {
-                entry: shown(),
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(UnpackError::Name { entry: shown(), reason: error.to_string() }),
         }
     }
 
     pub(crate) fn folder(&mut self, path: &RelPath) -> Result<(), UnpackError> {
         self.not_through_a_link(path)?;
         if self.links.contains_key(path) || self.files.contains(path) {
-            return Err(UnpackError::Duplicate {
-                entry: path.to_string(),
-            });
+            return Err(UnpackError::Duplicate { entry: path.to_string() });
         }
         Ok(fs::create_dir_all(self.top.join(path))?)
     }
@@ -82,37 +65,19 @@ impl<'a> Placer<'a> {
         let at = self.new_place(path)?;
         let mut to = fs::File::create(&at)?;
         // One byte more than declared would show.
-        let copied = io::copy(&mut from.take(declared + 1), &mut to).map_err(|source| {
-            UnpackError::Read {
-                entry: path.to_string(),
-                source,
-            }
-        })?;
+        let copied = io::copy(&mut from.take(declared + 1), &mut to)
+            .map_err(|source| UnpackError::Read { entry: path.to_string(), source })?;
         if copied != declared {
-            return Err(UnpackError::Size {
-                entry: path.to_string(),
-                declared,
-                found: copied,
-            });
+            return Err(UnpackError::Size { entry: path.to_string(), declared, found: copied });
         }
         let mode = if executable { 0o755 } else { 0o644 };
-        Ok(fs::set_permissions(
-            &at,
-            std::os::unix::fs::PermissionsExt::from_mode(mode),
-        )?)
+        Ok(fs::set_permissions(&at, std::os::unix::fs::PermissionsExt::from_mode(mode))?)
     }
 
     /// A second name for a file that came before: a copy.
-    pub(crate) fn hard_link(
-        &mut self,
-        path: &RelPath,
-        target: &RelPath,
-    ) -> Result<(), UnpackError> {
+    pub(crate) fn hard_link(&mut self, path: &RelPath, target: &RelPath) -> Result<(), UnpackError> {
         if !self.files.contains(target) {
-            return Err(UnpackError::Link {
-                entry: path.to_string(),
-                target: target.to_string(),
-            });
+            return Err(UnpackError::Link { entry: path.to_string(), target: target.to_string() });
         }
         self.count(path, fs::metadata(self.top.join(target))?.len())?;
         let at = self.new_place(path)?;
@@ -121,10 +86,8 @@ impl<'a> Placer<'a> {
     }
 
     pub(crate) fn link(&mut self, path: &RelPath, target: &[u8]) -> Result<(), UnpackError> {
-        let leaves = || UnpackError::Link {
-            entry: path.to_string(),
-            target: String::from_utf8_lossy(target).into_owned(),
-        };
+        let leaves =
+            || UnpackError::Link { entry: path.to_string(), target: String::from_utf8_lossy(target).into_owned() };
         let text = std::str::from_utf8(target).map_err(|_| leaves())?;
         let text = match text.strip_prefix('/') {
             Some(below_root) if self.absolute_links => {
@@ -153,10 +116,7 @@ impl<'a> Placer<'a> {
     fn count(&mut self, path: &RelPath, size: u64) -> Result<(), UnpackError> {
         self.bytes = self.bytes.saturating_add(size);
         if self.bytes > self.limits.bytes {
-            return Err(UnpackError::TooLarge {
-                entry: path.to_string(),
-                limit: self.limits.bytes,
-            });
+            return Err(UnpackError::TooLarge { entry: path.to_string(), limit: self.limits.bytes });
         }
         Ok(())
     }
@@ -165,28 +125,18 @@ impl<'a> Placer<'a> {
         self.not_through_a_link(path)?;
         let at = self.top.join(path);
         if self.links.contains_key(path) || !self.files.insert(path.clone()) || at.is_dir() {
-            return Err(UnpackError::Duplicate {
-                entry: path.to_string(),
-            });
+            return Err(UnpackError::Duplicate { entry: path.to_string() });
         }
         if let Some(file) = path.ancestors().find(|above| self.files.contains(above)) {
-            return Err(UnpackError::Duplicate {
-                entry: file.to_string(),
-            });
+            return Err(UnpackError::Duplicate { entry: file.to_string() });
         }
         fs::create_dir_all(at.parent().expect("below top"))?;
         Ok(at)
     }
 
     fn not_through_a_link(&self, path: &RelPath) -> Result<(), UnpackError> {
-        match path
-            .ancestors()
-            .find(|above| self.links.contains_key(above))
-        {
-            Some(link) => Err(UnpackError::ThroughLink {
-                entry: path.to_string(),
-                link: link.to_string(),
-            }),
+        match path.ancestors().find(|above| self.links.contains_key(above)) {
+            Some(link) => Err(UnpackError::ThroughLink { entry: path.to_string(), link: link.to_string() }),
             None => Ok(()),
         }
     }

@@ -40,10 +40,7 @@ impl Format {
             (".whl", Format::Zip),
             (".deb", Format::Deb),
         ];
-        endings
-            .into_iter()
-            .find(|(ending, _)| name.ends_with(ending))
-            .map(|(_, format)| format)
+        endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, format)| format)
     }
 }
 
@@ -58,10 +55,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes: 8 << 30,
-            entries: 1_000_000,
-        }
+        Self { bytes: 8 << 30, entries: 1_000_000 }
     }
 }
 
@@ -148,12 +142,7 @@ pub enum UnpackError {
 
 /// Unpacks an archive into a folder, which is made. On an error the folder is left as it then is: the
 /// caller throws it away.
-pub fn unpack(
-    archive: &Path,
-    format: Format,
-    to: &Path,
-    limits: Limits,
-) -> Result<(), UnpackError> {
+pub fn unpack(archive: &Path, format: Format, to: &Path, limits: Limits) -> Result<(), UnpackError> {
     fs::create_dir_all(to)?;
     let file = BufReader::with_capacity(1 << 20, fs::File::open(archive)?);
     let mut placer = Placer::new(to, limits, format == Format::Deb);
@@ -188,20 +177,20 @@ fn tar(reader: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries().map_err(unreadable("(header)"))? {
         let mut entry = entry.map_err(unreadable("(header)"))?;
-        let Some(path) = placer.name(&entry.path_bytes())? else {
-            continue;
-        };
         let kind = entry.header().entry_type();
+        if kind.is_pax_global_extensions() {
+            continue;
+        }
+        let Some(path) = placer.name(&entry.path_bytes())? else { continue };
         if kind.is_dir() {
             placer.folder(&path)?;
         } else if kind.is_symlink() {
             placer.link(&path, &entry.link_name_bytes().unwrap_or_default())?;
         } else if kind.is_hard_link() {
             let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-            let target = placer.name(&target)?.ok_or_else(|| UnpackError::Link {
-                entry: path.to_string(),
-                target: ".".into(),
-            })?;
+            let target = placer
+                .name(&target)?
+                .ok_or_else(|| UnpackError::Link { entry: path.to_string(), target: ".".into() })?;
             placer.hard_link(&path, &target)?;
         } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
             let executable = entry.header().mode().map_err(unreadable(path.as_str()))? & 0o111 != 0;
@@ -209,10 +198,7 @@ fn tar(reader: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
             placer.file(&path, executable, size, &mut entry)?;
         } else {
             let kind = format!("{kind:?}").to_lowercase();
-            return Err(UnpackError::Kind {
-                entry: path.to_string(),
-                kind,
-            });
+            return Err(UnpackError::Kind { entry: path.to_string(), kind });
         }
     }
     Ok(())
@@ -221,10 +207,7 @@ fn tar(reader: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
 fn zip(file: impl Read + io::Seek, placer: &mut Placer) -> Result<(), UnpackError> {
     let broken = |entry: &str| {
         let entry = entry.to_owned();
-        move |error: zip::result::ZipError| UnpackError::Read {
-            entry,
-            source: io::Error::other(error),
-        }
+        move |error: zip::result::ZipError| UnpackError::Read { entry, source: io::Error::other(error) }
     };
     let mut archive = zip::ZipArchive::new(file).map_err(broken("(header)"))?;
     for index in 0..archive.len() {
@@ -237,10 +220,7 @@ fn zip(file: impl Read + io::Seek, placer: &mut Placer) -> Result<(), UnpackErro
             placer.folder(&path)?;
         } else if entry.is_symlink() {
             let mut target = Vec::new();
-            (&mut entry)
-                .take(4096)
-                .read_to_end(&mut target)
-                .map_err(unreadable(path.as_str()))?;
+            (&mut entry).take(4096).read_to_end(&mut target).map_err(unreadable(path.as_str()))?;
             placer.link(&path, &target)?;
         } else {
             let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
@@ -254,32 +234,19 @@ fn zip(file: impl Read + io::Seek, placer: &mut Placer) -> Result<(), UnpackErro
 /// `ar`, as deb(5) uses it: a magic line, then members of a 60-byte header and their data.
 fn deb(mut file: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
     let mut magic = [0; 8];
-    file.read_exact(&mut magic)
-        .map_err(unreadable("(header)"))?;
+    file.read_exact(&mut magic).map_err(unreadable("(header)"))?;
     if &magic != b"!<arch>\n" {
-        return Err(unreadable("(header)")(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is no ar archive",
-        )));
+        return Err(unreadable("(header)")(io::Error::new(io::ErrorKind::InvalidData, "it is no ar archive")));
     }
     let mut header = [0; 60];
     while file.read_exact(&mut header).is_ok() {
-        let field = |range: std::ops::Range<usize>| {
-            String::from_utf8_lossy(&header[range]).trim().to_owned()
-        };
+        let field = |range: std::ops::Range<usize>| String::from_utf8_lossy(&header[range]).trim().to_owned();
         let name = field(0..16);
         let size: u64 = field(48..58).parse().map_err(|_| {
-            unreadable("(header)")(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a member's size is no number",
-            ))
+            unreadable("(header)")(io::Error::new(io::ErrorKind::InvalidData, "a member's size is no number"))
         })?;
         let mut member = (&mut file).take(size + size % 2);
-        if let Some(format) = name
-            .starts_with("data.tar")
-            .then(|| Format::of(name.trim_end_matches('/')))
-            .flatten()
-        {
+        if let Some(format) = name.starts_with("data.tar").then(|| Format::of(name.trim_end_matches('/'))).flatten() {
             return tar(decoder(format, member)?, placer);
         }
         io::copy(&mut member, &mut io::sink())?;

@@ -69,11 +69,7 @@ pub fn write(
     let out = BufWriter::with_capacity(1 << 20, fs::File::create(to)?);
     let out = match compression {
         Compression::Zstd | Compression::ZstdDraft => {
-            let level = if compression == Compression::Zstd {
-                19
-            } else {
-                1
-            };
+            let level = if compression == Compression::Zstd { 19 } else { 1 };
             // One thread: more would change the bytes.
             let mut encoder = zstd::Encoder::new(out, level)?;
             encoder.include_checksum(true)?;
@@ -90,10 +86,7 @@ pub fn write(
             encoder.finish()?
         }
     };
-    out.into_inner()
-        .map_err(|error| error.into_error())?
-        .file()
-        .sync_all()?;
+    out.into_inner().map_err(|error| error.into_error())?.file().sync_all()?;
     Ok(())
 }
 

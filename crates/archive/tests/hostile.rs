@@ -36,11 +36,7 @@ fn refusal(entries: &[Vec<u8>], limits: Limits) -> String {
     let archive = folder.path().join("a.tar");
     fs::write(&archive, [entries.concat(), vec![0; 1024]].concat()).unwrap();
     let result = unpack(&archive, Format::Tar, &folder.path().join("out"), limits);
-    let mut left: Vec<_> = fs::read_dir(folder.path())
-        .unwrap()
-        .flatten()
-        .map(|e| e.file_name())
-        .collect();
+    let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|e| e.file_name()).collect();
     left.sort();
     assert_eq!(left, ["a.tar", "out"]);
     result.unwrap_err().to_string()
@@ -48,36 +44,13 @@ fn refusal(entries: &[Vec<u8>], limits: Limits) -> String {
 
 #[test]
 fn each_is_refused_by_name() {
-    let few = Limits {
-        bytes: 100,
-        entries: 3,
-    };
+    let few = Limits { bytes: 100, entries: 3 };
     for (entries, limits, expected) in [
-        (
-            vec![file("/etc/x")],
-            few,
-            "archive refused: entry `/etc/x`: `/etc/x` is absolute",
-        ),
-        (
-            vec![file("a/../../x")],
-            few,
-            "archive refused: entry `a/../../x`: `a/../../x` contains `..`",
-        ),
-        (
-            vec![link("a", "../x")],
-            few,
-            "archive refused: entry `a` is a link to `../x`, which is not inside",
-        ),
-        (
-            vec![link("a", "/etc")],
-            few,
-            "archive refused: entry `a` is a link to `/etc`, which is not inside",
-        ),
-        (
-            vec![link("a", "b"), file("a/x")],
-            few,
-            "archive refused: entry `a/x` lies behind the link `a`",
-        ),
+        (vec![file("/etc/x")], few, "archive refused: entry `/etc/x`: `/etc/x` is absolute"),
+        (vec![file("a/../../x")], few, "archive refused: entry `a/../../x`: `a/../../x` contains `..`"),
+        (vec![link("a", "../x")], few, "archive refused: entry `a` is a link to `../x`, which is not inside"),
+        (vec![link("a", "/etc")], few, "archive refused: entry `a` is a link to `/etc`, which is not inside"),
+        (vec![link("a", "b"), file("a/x")], few, "archive refused: entry `a/x` lies behind the link `a`"),
         (
             vec![raw("a", EntryType::Link, "x", 0, b"")],
             few,
@@ -93,36 +66,16 @@ fn each_is_refused_by_name() {
             few,
             "archive refused: entry `a` is a fifo, expected a file, a folder or a link",
         ),
-        (
-            vec![file("a"), file("a")],
-            few,
-            "archive refused: entry `a` is there twice",
-        ),
-        (
-            vec![file("a"), link("a", "b")],
-            few,
-            "archive refused: entry `a` is there twice",
-        ),
-        (
-            vec![file("a"), file("a/b")],
-            few,
-            "archive refused: entry `a` is there twice",
-        ),
+        (vec![file("a"), file("a")], few, "archive refused: entry `a` is there twice"),
+        (vec![file("a"), link("a", "b")], few, "archive refused: entry `a` is there twice"),
+        (vec![file("a"), file("a/b")], few, "archive refused: entry `a` is there twice"),
         (
             vec![raw("a", EntryType::Regular, "", 1 << 40, b"")],
             few,
             "archive refused: with entry `a` it holds more than 100 bytes",
         ),
-        (
-            vec![file("a"), file("b"), file("c"), file("d")],
-            few,
-            "archive refused: it holds more than 3 entries",
-        ),
-        (
-            vec![file("a\nb")],
-            few,
-            "archive refused: entry `a\nb`: \"a\\nb\" contains a control character",
-        ),
+        (vec![file("a"), file("b"), file("c"), file("d")], few, "archive refused: it holds more than 3 entries"),
+        (vec![file("a\nb")], few, "archive refused: entry `a\nb`: \"a\\nb\" contains a control character"),
     ] {
         assert_eq!(refusal(&entries, limits), expected);
     }
@@ -135,13 +88,7 @@ fn a_cut_archive_is_no_archive() {
     let mut entry = raw("a", EntryType::Regular, "", 5000, &[b'x'; 5000]);
     entry.truncate(2000);
     fs::write(&archive, entry).unwrap();
-    let error = unpack(
-        &archive,
-        Format::Tar,
-        &folder.path().join("out"),
-        Limits::default(),
-    )
-    .unwrap_err();
+    let error = unpack(&archive, Format::Tar, &folder.path().join("out"), Limits::default()).unwrap_err();
     assert!(error.to_string().contains("`a`"), "{error}");
 }
 
@@ -150,19 +97,12 @@ fn a_zip_bomb_is_stopped_by_what_it_declares() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("a.zip");
     let mut zip = zip::ZipWriter::new(fs::File::create(&archive).unwrap());
-    zip.start_file("zeros", zip::write::SimpleFileOptions::default())
-        .unwrap();
+    zip.start_file("zeros", zip::write::SimpleFileOptions::default()).unwrap();
     zip.write_all(&vec![0; 10_000_000]).unwrap();
     zip.finish().unwrap();
-    let limits = Limits {
-        bytes: 1000,
-        entries: 10,
-    };
+    let limits = Limits { bytes: 1000, entries: 10 };
     let error = unpack(&archive, Format::Zip, &folder.path().join("out"), limits).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "archive refused: with entry `zeros` it holds more than 1000 bytes"
-    );
+    assert_eq!(error.to_string(), "archive refused: with entry `zeros` it holds more than 1000 bytes");
 }
 
 #[test]
@@ -170,25 +110,11 @@ fn a_package_may_link_to_its_own_root() {
     let folder = tempfile::tempdir().unwrap();
     let data = [link("usr/bin/awk", "/etc/alternatives/awk"), vec![0; 1024]].concat();
     let mut deb = b"!<arch>\n".to_vec();
-    deb.extend(
-        format!(
-            "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
-            "data.tar",
-            0,
-            0,
-            0,
-            100644,
-            data.len()
-        )
-        .bytes(),
-    );
+    deb.extend(format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "data.tar", 0, 0, 0, 100644, data.len()).bytes());
     deb.extend(&data);
     let archive = folder.path().join("a.deb");
     fs::write(&archive, deb).unwrap();
     let out = folder.path().join("out");
     unpack(&archive, Format::Deb, &out, Limits::default()).unwrap();
-    assert_eq!(
-        fs::read_link(out.join("usr/bin/awk")).unwrap(),
-        Path::new("../../etc/alternatives/awk")
-    );
+    assert_eq!(fs::read_link(out.join("usr/bin/awk")).unwrap(), Path::new("../../etc/alternatives/awk"));
 }

@@ -16,23 +16,14 @@ fn entries(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Vec<ArchiveEntry
             let file = folder.join(name.replace('/', "_"));
             fs::write(&file, bytes).unwrap();
             let path = RelPath::new(&format!("top/{name}")).unwrap();
-            ArchiveEntry {
-                path,
-                content: Content::File(file),
-                executable: bytes.len() % 2 == 1,
-            }
+            ArchiveEntry { path, content: Content::File(file), executable: bytes.len() % 2 == 1 }
         })
         .collect()
 }
 
 fn sample() -> BTreeMap<String, Vec<u8>> {
     let long = format!("share/{}", "long-".repeat(40));
-    [
-        ("bin/podman".to_owned(), b"program".repeat(3)),
-        ("share/x".to_owned(), Vec::new()),
-        (long, b"1".to_vec()),
-    ]
-    .into()
+    [("bin/podman".to_owned(), b"program".repeat(3)), ("share/x".to_owned(), Vec::new()), (long, b"1".to_vec())].into()
 }
 
 #[test]
@@ -57,29 +48,15 @@ fn the_systems_tar_opens_it() {
         content: Content::Symlink("podman".into()),
         executable: false,
     });
-    for (compression, ending) in [
-        (Compression::Zstd, "tar.zst"),
-        (Compression::Gzip, "tar.gz"),
-    ] {
+    for (compression, ending) in [(Compression::Zstd, "tar.zst"), (Compression::Gzip, "tar.gz")] {
         let archive = folder.path().join(format!("a.{ending}"));
         write(list.clone(), EPOCH, compression, &archive).unwrap();
-        let listed = Command::new("tar")
-            .arg("--numeric-owner")
-            .arg("-tvf")
-            .arg(&archive)
-            .env("TZ", "UTC")
-            .output()
-            .unwrap();
+        let listed =
+            Command::new("tar").arg("--numeric-owner").arg("-tvf").arg(&archive).env("TZ", "UTC").output().unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
-        assert!(
-            listed.contains("-rwxr-xr-x 0/0              21 2026-01-01 00:00 top/bin/podman\n"),
-            "{listed}"
-        );
+        assert!(listed.contains("-rwxr-xr-x 0/0              21 2026-01-01 00:00 top/bin/podman\n"), "{listed}");
         assert!(listed.contains("top/bin/link -> podman\n"), "{listed}");
-        assert!(
-            listed.starts_with("drwxr-xr-x 0/0               0 2026-01-01 00:00 top/\n"),
-            "{listed}"
-        );
+        assert!(listed.starts_with("drwxr-xr-x 0/0               0 2026-01-01 00:00 top/\n"), "{listed}");
     }
 }
 

@@ -13,13 +13,8 @@ use crate::error::OriginError;
 /// Runs a client to its end; what it printed, or the last lines of its complaint.
 pub(crate) fn run(command: &mut Command, cancel: &Cancel) -> Result<Output, OriginError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| OriginError::reason(format!("`{name}` cannot be run: {error}")))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| OriginError::reason(format!("`{name}` cannot be run: {error}")))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
         let out = scope.spawn(move || drain(stdout));
@@ -35,19 +30,11 @@ pub(crate) fn run(command: &mut Command, cancel: &Cancel) -> Result<Output, Orig
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        let output = Output {
-            status,
-            stdout: out.join().unwrap_or_default(),
-            stderr: err.join().unwrap_or_default(),
-        };
+        let output = Output { status, stdout: out.join().unwrap_or_default(), stderr: err.join().unwrap_or_default() };
         if output.status.success() {
             return Ok(output);
         }
-        Err(OriginError::reason(format!(
-            "`{name}` {}: {}",
-            output.status,
-            last_lines(&output)
-        )))
+        Err(OriginError::reason(format!("`{name}` {}: {}", output.status, last_lines(&output))))
     })
 }
 
@@ -64,11 +51,7 @@ fn drain(stream: Option<impl std::io::Read>) -> Vec<u8> {
 fn last_lines(output: &Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stdout = String::from_utf8_lossy(&output.stdout);
-    let text = if stderr.trim().is_empty() {
-        stdout
-    } else {
-        stderr
-    };
+    let text = if stderr.trim().is_empty() { stdout } else { stderr };
     let lines: Vec<_> = text.trim().lines().rev().take(3).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
 }

@@ -22,10 +22,7 @@ pub enum FetchError {
         reasons: Vec<Refusal>,
     },
     /// Origins served, and no one the right bytes.
-    #[error(
-        "{source_name}: no origin gave the bytes that are pinned:{}",
-        list(reasons)
-    )]
+    #[error("{source_name}: no origin gave the bytes that are pinned:{}", list(reasons))]
     #[diagnostic(help(
         "somebody changed what lies there, or tampers with it on the way; the bytes were thrown away. If upstream \
          really replaced it, look at the change and pin it anew: rst lock {}",
@@ -78,10 +75,7 @@ pub struct Refusal {
 }
 
 fn list(reasons: &[Refusal]) -> String {
-    reasons
-        .iter()
-        .map(|refusal| format!("\n  {}: {}", refusal.origin, refusal.reason))
-        .collect()
+    reasons.iter().map(|refusal| format!("\n  {}: {}", refusal.origin, refusal.reason)).collect()
 }
 
 fn lock_name(source_name: &str) -> String {

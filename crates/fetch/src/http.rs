@@ -55,9 +55,7 @@ enum Trouble {
 
 impl Http {
     pub(crate) fn new(patience: Patience, proxy: Option<&str>) -> Self {
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let mut config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
@@ -67,10 +65,7 @@ impl Http {
         if let Some(proxy) = proxy.and_then(|proxy| ureq::Proxy::new(proxy).ok()) {
             config = config.proxy(Some(proxy));
         }
-        Self {
-            agent: config.build().into(),
-            patience,
-        }
+        Self { agent: config.build().into(), patience }
     }
 
     /// Downloads a URL to a file; what the file holds already is kept and continued.
@@ -91,9 +86,7 @@ impl Http {
                 Err(Trouble::Passing(reason)) => reason,
             };
             if attempt >= self.patience.attempts {
-                return Err(OriginError::reason(format!(
-                    "{trouble} (tried {attempt} times)"
-                )));
+                return Err(OriginError::reason(format!("{trouble} (tried {attempt} times)")));
             }
             tracing::debug!("{url}: {trouble}; once more in {pause:?}");
             let until = Instant::now() + pause;
@@ -117,19 +110,17 @@ impl Http {
         progress: &dyn Fn(u64),
     ) -> Result<(), Trouble> {
         let stop = |error: std::io::Error| Trouble::Final(error.into());
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(to)
-            .map_err(stop)?;
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(to).map_err(stop)?;
         let mut have = file.metadata().map_err(stop)?.len();
         let mut request = self.agent.get(url);
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));
         }
-        let response = request
-            .call()
-            .map_err(|error| Trouble::Passing(error.to_string()))?;
+        let response = request.call().map_err(|error| match error.to_string() {
+            // A name that nobody knows now will not be known in a second.
+            text if text.contains("failed to lookup address") => Trouble::Final(OriginError::reason(text)),
+            text => Trouble::Passing(text),
+        })?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {}
             // All of it was here already.
@@ -143,9 +134,7 @@ impl Http {
                 return Err(Trouble::Passing(format!("the server answered {status}")));
             }
             status => {
-                return Err(Trouble::Final(OriginError::reason(format!(
-                    "the server answered {status}"
-                ))));
+                return Err(Trouble::Final(OriginError::reason(format!("the server answered {status}"))));
             }
         }
         let expected = response.body().content_length().map(|rest| have + rest);
@@ -162,9 +151,7 @@ impl Http {
                     self.patience.whole
                 ))));
             }
-            let count = body
-                .read(&mut buffer)
-                .map_err(|error| Trouble::Passing(error.to_string()))?;
+            let count = body.read(&mut buffer).map_err(|error| Trouble::Passing(error.to_string()))?;
             if count == 0 {
                 break;
             }
@@ -173,9 +160,9 @@ impl Http {
             progress(have);
         }
         match expected {
-            Some(expected) if expected != have => Err(Trouble::Passing(format!(
-                "the connection was cut after {have} of {expected} bytes"
-            ))),
+            Some(expected) if expected != have => {
+                Err(Trouble::Passing(format!("the connection was cut after {have} of {expected} bytes")))
+            }
             _ => Ok(()),
         }
     }

@@ -86,18 +86,9 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// A fetcher for a store.
-    pub fn new(
-        store: Arc<Store>,
-        settings: Settings,
-        reporter: Arc<dyn Reporter>,
-        cancel: Cancel,
-    ) -> Self {
+    pub fn new(store: Arc<Store>, settings: Settings, reporter: Arc<dyn Reporter>, cancel: Cancel) -> Self {
         Self {
-            mirrors: settings
-                .mirrors
-                .iter()
-                .map(|place| Mirror::new(place))
-                .collect(),
+            mirrors: settings.mirrors.iter().map(|place| Mirror::new(place)).collect(),
             http: Http::new(settings.patience, None),
             debian: OnceLock::new(),
             store,
@@ -124,10 +115,7 @@ impl Fetcher {
         }
         let begun = Instant::now();
         let size = locked.origins.iter().find_map(|origin| origin.size);
-        self.reporter.event(Event::FetchStarted {
-            source: source_name.clone(),
-            size,
-        });
+        self.reporter.event(Event::FetchStarted { source: source_name.clone(), size });
         let mut reasons = Vec::new();
         for attempt in self.attempts(locked) {
             let served = self.try_one(wanted, &attempt, &source_name);
@@ -135,11 +123,7 @@ impl Fetcher {
                 Ok(tree) => {
                     let origin = attempt.to_string();
                     let seconds = begun.elapsed().as_secs_f64();
-                    self.reporter.event(Event::FetchFinished {
-                        source: source_name,
-                        origin,
-                        seconds,
-                    });
+                    self.reporter.event(Event::FetchFinished { source: source_name, origin, seconds });
                     return Ok(tree);
                 }
                 Err(OriginError::Cancelled) => return Err(FetchError::Cancelled),
@@ -164,21 +148,13 @@ impl Fetcher {
             return Err(FetchError::Offline { source_name });
         }
         match reasons.iter().any(|refusal| refusal.wrong_bytes) {
-            true => Err(FetchError::WrongDigest {
-                source_name,
-                reasons,
-            }),
-            false => Err(FetchError::NoOrigin {
-                source_name,
-                reasons,
-            }),
+            true => Err(FetchError::WrongDigest { source_name, reasons }),
+            false => Err(FetchError::NoOrigin { source_name, reasons }),
         }
     }
 
     fn has_local_mirror(&self) -> bool {
-        self.mirrors
-            .iter()
-            .any(|mirror| matches!(mirror, Mirror::Folder(..)))
+        self.mirrors.iter().any(|mirror| matches!(mirror, Mirror::Folder(..)))
     }
 
     /// Every way to have it, in order: mirrors first.
@@ -188,18 +164,15 @@ impl Fetcher {
             if self.settings.offline && matches!(mirror, Mirror::Url(_)) {
                 continue;
             }
-            if matches!(mirror, Mirror::Url(_)) || mirror.file(&tree_file_name(locked)).is_some() {
-                attempts.push(Attempt::MirroredTree(mirror, tree_file_name(locked)));
-            }
+            let packed = tree_file_names(locked).into_iter().find(|name| mirror.file(name).is_some());
+            let packed = packed.or_else(|| matches!(mirror, Mirror::Url(_)).then(|| tree_file_name(locked)));
+            attempts.extend(packed.map(|name| Attempt::MirroredTree(mirror, name)));
             for origin in &locked.origins {
                 let served = match (&origin.place, origin.file_name()) {
-                    (Place::Parts(parts), _) => parts.iter().all(|part| {
-                        part.file_name()
-                            .is_some_and(|name| mirror.file(&name).is_some())
-                    }),
-                    (_, Some(name)) => {
-                        matches!(mirror, Mirror::Url(_)) || mirror.file(&name).is_some()
+                    (Place::Parts(parts), _) => {
+                        parts.iter().all(|part| part.file_name().is_some_and(|name| mirror.file(&name).is_some()))
                     }
+                    (_, Some(name)) => matches!(mirror, Mirror::Url(_)) || mirror.file(&name).is_some(),
                     _ => false,
                 };
                 if served {
@@ -213,33 +186,16 @@ impl Fetcher {
         attempts
     }
 
-    fn try_one(
-        &self,
-        wanted: &Wanted,
-        attempt: &Attempt,
-        source_name: &str,
-    ) -> Result<Digest, OriginError> {
+    fn try_one(&self, wanted: &Wanted, attempt: &Attempt, source_name: &str) -> Result<Digest, OriginError> {
         let scratch = self.store.scratch()?;
-        let desk = Desk {
-            fetcher: self,
-            scratch: scratch.path(),
-            source_name,
-            wanted_host: wanted.locked.host,
-        };
+        let desk = Desk { fetcher: self, scratch: scratch.path(), source_name, wanted_host: wanted.locked.host };
         let top = match attempt {
             Attempt::Origin(origin) => self.shaped(&desk, wanted, origin, None)?,
-            Attempt::Mirrored(mirror, origin) => {
-                self.shaped(&desk, wanted, origin, Some(mirror))?
-            }
+            Attempt::Mirrored(mirror, origin) => self.shaped(&desk, wanted, origin, Some(mirror))?,
             Attempt::MirroredTree(mirror, name) => {
                 let file = desk.from_mirror(mirror, name)?;
                 let unpacked = scratch.path().join("unpacked");
-                rst_archive::unpack(
-                    &file,
-                    rst_archive::Format::TarZst,
-                    &unpacked,
-                    Default::default(),
-                )?;
+                rst_archive::unpack(&file, rst_archive::Format::TarZst, &unpacked, Default::default())?;
                 unpacked.join("tree")
             }
         };
@@ -269,10 +225,7 @@ impl Fetcher {
         if found == expected {
             return Ok(found);
         }
-        Err(OriginError::WrongBytes {
-            expected: format!("of the tree {expected}"),
-            found: found.to_string(),
-        })
+        Err(OriginError::WrongBytes { expected: format!("of the tree {expected}"), found: found.to_string() })
     }
 
     /// Writes every source's archive into a folder that can serve as a mirror. Trees that come from no
@@ -285,25 +238,16 @@ impl Fetcher {
         let mut entries = Vec::new();
         for (path, kind) in self.store.listing(locked.tree)?.iter() {
             let (executable, content) = match kind {
-                rst_model::Kind::File { executable, .. } => {
-                    (*executable, rst_archive::Content::File(tree.join(path)))
-                }
-                rst_model::Kind::Symlink(target) => {
-                    (false, rst_archive::Content::Symlink(target.clone()))
-                }
+                rst_model::Kind::File { executable, .. } => (*executable, rst_archive::Content::File(tree.join(path))),
+                rst_model::Kind::Symlink(target) => (false, rst_archive::Content::Symlink(target.clone())),
                 rst_model::Kind::EmptyDir => continue,
             };
             let top = rst_model::RelPath::new("tree").expect("a plain name");
-            entries.push(rst_archive::ArchiveEntry {
-                path: path.below(&top),
-                content,
-                executable,
-            });
+            entries.push(rst_archive::ArchiveEntry { path: path.below(&top), content, executable });
         }
         let scratch = self.store.scratch()?;
         let part = scratch.path().join("tree");
-        rst_archive::write(entries, 0, rst_archive::Compression::ZstdDraft, &part)
-            .map_err(std::io::Error::other)?;
+        rst_archive::write(entries, 0, rst_archive::Compression::ZstdDraft, &part).map_err(std::io::Error::other)?;
         let beside = to.join(format!(".{name}.part"));
         fs::copy(part, &beside)?;
         fs::rename(beside, to.join(name))?;
@@ -313,11 +257,16 @@ impl Fetcher {
 
 /// How a mirror keeps a whole tree.
 fn tree_file_name(locked: &LockedSource) -> String {
-    let host = locked
-        .host
-        .map(|host| format!("-{}", host.oci()))
-        .unwrap_or_default();
+    let host = locked.host.map(|host| format!("-{}", host.oci())).unwrap_or_default();
     format!("{}-{}{host}.tree.tar.zst", locked.name, locked.version)
+}
+
+/// The names under which a folder may have it: as we write it, or packed by a person.
+fn tree_file_names(locked: &LockedSource) -> Vec<String> {
+    let ours = tree_file_name(locked);
+    let plain = ours.replace(".tree.tar.zst", ".tar.xz");
+    let is_an_origins = locked.origins.iter().any(|origin| origin.file_name().as_deref() == Some(&plain));
+    if is_an_origins { vec![ours] } else { vec![ours, plain] }
 }
 
 /// One way to have a source.
@@ -331,13 +280,9 @@ impl std::fmt::Display for Attempt<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Attempt::MirroredTree(_, name) => write!(f, "mirror: {name}"),
-            Attempt::Mirrored(_, origin) => write!(
-                f,
-                "mirror: {}",
-                origin
-                    .file_name()
-                    .unwrap_or_else(|| origin.place.to_string())
-            ),
+            Attempt::Mirrored(_, origin) => {
+                write!(f, "mirror: {}", origin.file_name().unwrap_or_else(|| origin.place.to_string()))
+            }
             Attempt::Origin(origin) => origin.place.fmt(f),
         }
     }
@@ -348,10 +293,7 @@ fn check(file: &Path, expected: Digest) -> Result<u64, OriginError> {
     let (found, size) = digest(file)?;
     if found != expected {
         fs::remove_file(file)?;
-        return Err(OriginError::WrongBytes {
-            expected: expected.to_string(),
-            found: found.to_string(),
-        });
+        return Err(OriginError::WrongBytes { expected: expected.to_string(), found: found.to_string() });
     }
     Ok(size)
 }
@@ -370,18 +312,10 @@ struct Unpacked {
 
 impl Desk<'_> {
     /// Checks an archive's digest and then unpacks it.
-    fn open(
-        &self,
-        delivered: Delivered,
-        origin: &Origin,
-        name: &str,
-    ) -> Result<Unpacked, OriginError> {
+    fn open(&self, delivered: Delivered, origin: &Origin, name: &str) -> Result<Unpacked, OriginError> {
         let (file, strip) = match delivered {
             Delivered::Tree(folder) => {
-                return Ok(Unpacked {
-                    folder,
-                    strip: Some(0),
-                });
+                return Ok(Unpacked { folder, strip: Some(0) });
             }
             Delivered::Archive { file, strip } => (file, strip),
         };
@@ -389,16 +323,11 @@ impl Desk<'_> {
             check(&file, expected)?;
         }
         let file_name = file.to_string_lossy();
-        let format = rst_archive::Format::of(&file_name).ok_or_else(|| {
-            OriginError::reason(format!("no archive that can be opened: {file_name}"))
-        })?;
+        let format = rst_archive::Format::of(&file_name)
+            .ok_or_else(|| OriginError::reason(format!("no archive that can be opened: {file_name}")))?;
         let folder = self.scratch.join(name);
         rst_archive::unpack(&file, format, &folder, Default::default())?;
-        let strip = if format == rst_archive::Format::Deb {
-            Some(0)
-        } else {
-            strip
-        };
+        let strip = if format == rst_archive::Format::Deb { Some(0) } else { strip };
         Ok(Unpacked { folder, strip })
     }
 }

@@ -29,18 +29,8 @@ impl Mirror {
             return None;
         };
         let index = index.get_or_init(|| {
-            let files = walkdir::WalkDir::new(folder)
-                .into_iter()
-                .flatten()
-                .filter(|entry| entry.file_type().is_file());
-            files
-                .map(|entry| {
-                    (
-                        without_epoch(&entry.file_name().to_string_lossy()),
-                        entry.into_path(),
-                    )
-                })
-                .collect()
+            let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
+            files.map(|entry| (without_epoch(&entry.file_name().to_string_lossy()), entry.into_path())).collect()
         });
         index.get(&without_epoch(name)).map(PathBuf::as_path)
     }
@@ -66,17 +56,8 @@ fn without_epoch(name: &str) -> String {
 mod tests {
     #[test]
     fn epochs_do_not_count() {
-        assert_eq!(
-            super::without_epoch("make_1:4.4_amd64.deb"),
-            "make_4.4_amd64.deb"
-        );
-        assert_eq!(
-            super::without_epoch("make_1%3a4.4_amd64.deb"),
-            "make_4.4_amd64.deb"
-        );
-        assert_eq!(
-            super::without_epoch("crun_1.21.orig.tar.gz"),
-            "crun_1.21.orig.tar.gz"
-        );
+        assert_eq!(super::without_epoch("make_1:4.4_amd64.deb"), "make_4.4_amd64.deb");
+        assert_eq!(super::without_epoch("make_1%3a4.4_amd64.deb"), "make_4.4_amd64.deb");
+        assert_eq!(super::without_epoch("crun_1.21.orig.tar.gz"), "crun_1.21.orig.tar.gz");
     }
 }

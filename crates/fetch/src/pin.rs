@@ -35,11 +35,7 @@ impl Fetcher {
                 Ok((tree, origin)) => {
                     match &pinned {
                         Some((first, first_origin)) if *first != tree => {
-                            return Err(self.differ(
-                                source_name,
-                                (*first, first_origin),
-                                (tree, &origin),
-                            )?);
+                            return Err(self.differ(source_name, (*first, first_origin), (tree, &origin))?);
                         }
                         _ => pinned = Some((tree, origin.clone())),
                     }
@@ -53,11 +49,7 @@ impl Fetcher {
                         origin: origin.place.to_string(),
                         reason: reason.clone(),
                     });
-                    reasons.push(Refusal {
-                        origin: origin.place.to_string(),
-                        reason,
-                        wrong_bytes: false,
-                    });
+                    reasons.push(Refusal { origin: origin.place.to_string(), reason, wrong_bytes: false });
                     unreached.push(origin);
                 }
             }
@@ -65,26 +57,13 @@ impl Fetcher {
         let Some((tree, reached)) = pinned else {
             return Err(match reasons.is_empty() {
                 true => FetchError::NoPlace { source_name },
-                false => FetchError::NoOrigin {
-                    source_name,
-                    reasons,
-                },
+                false => FetchError::NoOrigin { source_name, reasons },
             });
         };
         if spec.same_bytes {
             // The recipe says that these are one file: its digest holds for the places not reached.
-            let same = |origin: Origin| Origin {
-                sha256: reached.sha256,
-                size: reached.size,
-                ..origin
-            };
-            origins.splice(
-                0..0,
-                unreached
-                    .into_iter()
-                    .filter(|o| matches!(o.place, Place::Https(_)))
-                    .map(same),
-            );
+            let same = |origin: Origin| Origin { sha256: reached.sha256, size: reached.size, ..origin };
+            origins.splice(0..0, unreached.into_iter().filter(|o| matches!(o.place, Place::Https(_))).map(same));
         } else {
             // A digest that is published elsewhere (Rust's channel manifest) needs no visit.
             origins.extend(unreached.into_iter().filter(|origin| match &origin.place {
@@ -92,13 +71,7 @@ impl Fetcher {
                 _ => false,
             }));
         }
-        Ok(LockedSource {
-            name: name.to_owned(),
-            version: version.clone(),
-            host,
-            tree,
-            origins,
-        })
+        Ok(LockedSource { name: name.to_owned(), version: version.clone(), host, tree, origins })
     }
 
     /// The entry for a program's vendored dependencies.
@@ -114,12 +87,7 @@ impl Fetcher {
             Vendor::Go => Place::GoVendor(of),
             Vendor::Cargo => Place::CargoVendor(of),
         };
-        let origin = Origin {
-            place,
-            sha256: None,
-            size: None,
-            h1: None,
-        };
+        let origin = Origin { place, sha256: None, size: None, h1: None };
         let source_name = format!("{name}-vendor {version}");
         let spec = SourceSpec::default();
         match self.pin_one(&source_name, &spec, None, &origin, Some(vendoring)) {
@@ -132,15 +100,9 @@ impl Fetcher {
             }),
             Err(OriginError::Cancelled) => Err(FetchError::Cancelled),
             Err(error) => {
-                let refusal = Refusal {
-                    origin: origin.place.to_string(),
-                    reason: error.to_string(),
-                    wrong_bytes: false,
-                };
-                Err(FetchError::NoOrigin {
-                    source_name,
-                    reasons: vec![refusal],
-                })
+                let refusal =
+                    Refusal { origin: origin.place.to_string(), reason: error.to_string(), wrong_bytes: false };
+                Err(FetchError::NoOrigin { source_name, reasons: vec![refusal] })
             }
         }
     }
@@ -155,12 +117,7 @@ impl Fetcher {
         vendoring: Option<Vendoring>,
     ) -> Result<(Digest, Origin), OriginError> {
         let scratch = self.store.scratch()?;
-        let desk = Desk {
-            fetcher: self,
-            scratch: scratch.path(),
-            source_name,
-            wanted_host: host,
-        };
+        let desk = Desk { fetcher: self, scratch: scratch.path(), source_name, wanted_host: host };
         let (name, version) = source_name.split_once(' ').unwrap_or((source_name, ""));
         let locked = LockedSource {
             name: name.to_owned(),
@@ -169,11 +126,7 @@ impl Fetcher {
             tree: Digest::of(""),
             origins: vec![origin.clone()],
         };
-        let wanted = Wanted {
-            locked: &locked,
-            spec,
-            vendoring,
-        };
+        let wanted = Wanted { locked: &locked, spec, vendoring };
         let mut origin = origin.clone();
         // A mirror may stand in for an origin that needs no asking which file it has.
         let mirrored = self.mirrors.iter().find_map(|mirror| {
@@ -184,11 +137,7 @@ impl Fetcher {
             (Place::Wheel(requirement), _) if !requirement.ends_with(".whl") => {
                 let (name, version) = requirement.split_once("==").unwrap_or((requirement, ""));
                 let file = wheel::choose(&desk, name, version)?;
-                let file_name = file
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
+                let file_name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 origin = pinned_file(&file, Place::Wheel(file_name))?;
                 self.shaped_file(&desk, &wanted, &origin, file)?
             }
@@ -196,12 +145,7 @@ impl Fetcher {
                 let (delivered, h1) = crate::origin::go_module(&desk, spec)?;
                 origin.h1 = Some(h1);
                 let unpacked = desk.open(delivered, &origin, "unpacked")?;
-                crate::shape::shape(
-                    &unpacked.folder,
-                    wanted.spec,
-                    wanted.spec.strip.or(unpacked.strip),
-                    host,
-                )?
+                crate::shape::shape(&unpacked.folder, wanted.spec, wanted.spec.strip.or(unpacked.strip), host)?
             }
             (place, Some((_, file))) => {
                 let copy = scratch.path().join(file.file_name().unwrap_or_default());
@@ -210,9 +154,7 @@ impl Fetcher {
                 self.shaped_file(&desk, &wanted, &origin, copy)?
             }
             (Place::Https(_) | Place::Debian(_) | Place::Crate(_), None) => {
-                let crate::origin::Delivered::Archive { file, .. } =
-                    desk.deliver(&origin, &wanted)?
-                else {
+                let crate::origin::Delivered::Archive { file, .. } = desk.deliver(&origin, &wanted)? else {
                     return Err(OriginError::reason("expected an archive"));
                 };
                 origin = pinned_file(&file, origin.place.clone())?;
@@ -230,17 +172,8 @@ impl Fetcher {
         origin: &Origin,
         file: std::path::PathBuf,
     ) -> Result<std::path::PathBuf, OriginError> {
-        let unpacked = desk.open(
-            crate::origin::Delivered::Archive { file, strip: None },
-            origin,
-            "unpacked",
-        )?;
-        crate::shape::shape(
-            &unpacked.folder,
-            wanted.spec,
-            wanted.spec.strip.or(unpacked.strip),
-            wanted.locked.host,
-        )
+        let unpacked = desk.open(crate::origin::Delivered::Archive { file, strip: None }, origin, "unpacked")?;
+        crate::shape::shape(&unpacked.folder, wanted.spec, wanted.spec.strip.or(unpacked.strip), wanted.locked.host)
     }
 
     fn differ(
@@ -250,15 +183,8 @@ impl Fetcher {
         second: (Digest, &Origin),
     ) -> Result<FetchError, FetchError> {
         let (one, two) = (self.store.listing(first.0)?, self.store.listing(second.0)?);
-        let differs = one
-            .iter()
-            .find(|(path, kind)| two.get(path) != Some(kind))
-            .map(|(path, _)| path);
-        let path = differs.or_else(|| {
-            two.iter()
-                .map(|(path, _)| path)
-                .find(|path| one.get(path).is_none())
-        });
+        let differs = one.iter().find(|(path, kind)| two.get(path) != Some(kind)).map(|(path, _)| path);
+        let path = differs.or_else(|| two.iter().map(|(path, _)| path).find(|path| one.get(path).is_none()));
         Ok(FetchError::OriginsDiffer {
             source_name,
             first: first.1.place.to_string(),
@@ -276,45 +202,21 @@ impl Fetcher {
         host: Option<Arch>,
     ) -> Result<Vec<Origin>, FetchError> {
         let fill = |template: &str| {
-            let text = spec
-                .expand(template, version)
-                .unwrap_or_else(|| template.to_owned());
+            let text = spec.expand(template, version).unwrap_or_else(|| template.to_owned());
             match host {
-                Some(host) => text
-                    .replace("{arch}", host.oci())
-                    .replace("{cpu}", host.cpu()),
+                Some(host) => text.replace("{arch}", host.oci()).replace("{cpu}", host.cpu()),
                 None => text,
             }
         };
-        let plain = |place| Origin {
-            place,
-            sha256: None,
-            size: None,
-            h1: None,
-        };
-        let mut places: Vec<Origin> = spec
-            .https
-            .iter()
-            .map(|url| plain(Place::Https(fill(url))))
-            .collect();
+        let plain = |place| Origin { place, sha256: None, size: None, h1: None };
+        let mut places: Vec<Origin> = spec.https.iter().map(|url| plain(Place::Https(fill(url)))).collect();
         if let Some(debian) = &spec.debian {
             let package = &debian.package;
-            let folder = if package.starts_with("lib") {
-                &package[..4]
-            } else {
-                &package[..1]
-            };
-            places.push(plain(Place::Debian(format!(
-                "pool/main/{folder}/{package}/{}",
-                fill(&debian.file)
-            ))));
+            let folder = if package.starts_with("lib") { &package[..4] } else { &package[..1] };
+            places.push(plain(Place::Debian(format!("pool/main/{folder}/{package}/{}", fill(&debian.file)))));
         }
         if let Some(module) = &spec.go_module {
-            let module = if module.contains('@') {
-                module.clone()
-            } else {
-                format!("{module}@v{{version}}")
-            };
+            let module = if module.contains('@') { module.clone() } else { format!("{module}@v{{version}}") };
             places.push(plain(Place::GoModule(fill(&module))));
         }
         if let Some(name) = &spec.krate {
@@ -331,15 +233,16 @@ impl Fetcher {
             }
         }
         if let Some(suite) = &spec.debian_suite {
-            let parts = self
-                .debian_packages(suite, &spec.debian_packages, host.unwrap_or(Arch::HOST))
-                .map_err(|error| FetchError::NoOrigin {
-                    source_name: source_name.to_owned(),
-                    reasons: vec![Refusal {
-                        origin: format!("Debian {suite}"),
-                        reason: error.to_string(),
-                        wrong_bytes: false,
-                    }],
+            let parts =
+                self.debian_packages(suite, &spec.debian_packages, host.unwrap_or(Arch::HOST)).map_err(|error| {
+                    FetchError::NoOrigin {
+                        source_name: source_name.to_owned(),
+                        reasons: vec![Refusal {
+                            origin: format!("Debian {suite}"),
+                            reason: error.to_string(),
+                            wrong_bytes: false,
+                        }],
+                    }
                 })?;
             places.push(plain(Place::Parts(parts)));
         }
@@ -348,19 +251,13 @@ impl Fetcher {
 
     /// The official archives, by the digests of the channel manifest that rustup keeps.
     fn rust_archives(&self, toolchain: &str, host: Arch) -> Option<Vec<Origin>> {
-        let manifest = rustup::folder(toolchain)
-            .ok()?
-            .join("lib/rustlib/multirust-channel-manifest.toml");
+        let manifest = rustup::folder(toolchain).ok()?.join("lib/rustlib/multirust-channel-manifest.toml");
         let manifest: toml::Table = toml::from_str(&fs::read_to_string(manifest).ok()?).ok()?;
         let target = format!("{}-unknown-linux-gnu", host.cpu());
         ["rustc", "cargo", "rust-std"]
             .into_iter()
             .map(|package| {
-                let entry = manifest
-                    .get("pkg")?
-                    .get(package)?
-                    .get("target")?
-                    .get(&target)?;
+                let entry = manifest.get("pkg")?.get(package)?.get("target")?.get(&target)?;
                 let text = |name: &str| entry.get(name)?.as_str();
                 let sha256 = text("xz_hash")?.parse().ok()?;
                 Some(Origin {
@@ -374,28 +271,16 @@ impl Fetcher {
     }
 
     /// Where a suite has these packages, by its signed index.
-    fn debian_packages(
-        &self,
-        suite: &str,
-        names: &[String],
-        host: Arch,
-    ) -> Result<Vec<Origin>, OriginError> {
+    fn debian_packages(&self, suite: &str, names: &[String], host: Arch) -> Result<Vec<Origin>, OriginError> {
         let scratch = self.store.scratch()?;
-        let desk = Desk {
-            fetcher: self,
-            scratch: scratch.path(),
-            source_name: suite,
-            wanted_host: Some(host),
-        };
+        let desk = Desk { fetcher: self, scratch: scratch.path(), source_name: suite, wanted_host: Some(host) };
         let release = debian::deliver(&desk, &format!("dists/{suite}/InRelease"), None)?;
         let text = self.verified_release(&release)?;
         let index = format!("main/binary-{}/Packages.xz", host.oci());
         let expected: Digest = text
             .lines()
             .filter_map(|line| line.split_whitespace().collect::<Vec<_>>().try_into().ok())
-            .find_map(|[digest, _size, name]: [&str; 3]| {
-                (name == index).then(|| digest.parse().ok()).flatten()
-            })
+            .find_map(|[digest, _size, name]: [&str; 3]| (name == index).then(|| digest.parse().ok()).flatten())
             .ok_or_else(|| OriginError::reason(format!("{suite} has no SHA-256 for {index}")))?;
         let file = debian::deliver(&desk, &format!("dists/{suite}/{index}"), Some(expected))?;
         crate::check(&file, expected)?;
@@ -411,7 +296,9 @@ impl Fetcher {
         let mut gpgv = Command::new("gpgv");
         gpgv.args(["--keyring", keyring, "--output", "-"]).arg(file);
         let output = client::run(&mut gpgv, &self.cancel).map_err(|error| {
-            OriginError::reason(format!("Debian's signature is not good ({error}); gpgv and debian-archive-keyring are needed"))
+            OriginError::reason(format!(
+                "Debian's signature is not good ({error}); gpgv and debian-archive-keyring are needed"
+            ))
         })?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -419,12 +306,7 @@ impl Fetcher {
 
 fn pinned_file(file: &std::path::Path, place: Place) -> Result<Origin, OriginError> {
     let (sha256, size) = crate::digest(file)?;
-    Ok(Origin {
-        place,
-        sha256: Some(sha256),
-        size: Some(size),
-        h1: None,
-    })
+    Ok(Origin { place, sha256: Some(sha256), size: Some(size), h1: None })
 }
 
 /// A stanza of a Packages file.
@@ -435,9 +317,7 @@ fn package(packages: &str, name: &str) -> Result<Origin, OriginError> {
         .find(|stanza| stanza.lines().next() == Some(&first))
         .ok_or_else(|| OriginError::reason(format!("no package `{name}`")))?;
     let field = |field: &str| {
-        let line = stanza
-            .lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(": "));
+        let line = stanza.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(": "));
         line.ok_or_else(|| OriginError::reason(format!("package `{name}` has no {field}")))
     };
     let bad = |_| OriginError::reason(format!("package `{name}` has an unreadable SHA256"));

@@ -19,9 +19,7 @@ pub(crate) fn shape(
     if let Some(subdir) = &spec.subdir {
         top = top.join(subdir);
         if !top.is_dir() {
-            return Err(OriginError::reason(format!(
-                "there is no folder `{subdir}` in it"
-            )));
+            return Err(OriginError::reason(format!("there is no folder `{subdir}` in it")));
         }
     }
     for path in &spec.drop {
@@ -57,9 +55,7 @@ fn descend(unpacked: &Path, strip: Option<usize>) -> Result<PathBuf, OriginError
             [only] if only.file_type()?.is_dir() => top = only.path(),
             _ if strip.is_none() => break,
             _ => {
-                return Err(OriginError::reason(
-                    "expected one folder at the top of the archive",
-                ));
+                return Err(OriginError::reason("expected one folder at the top of the archive"));
             }
         }
     }
@@ -67,12 +63,7 @@ fn descend(unpacked: &Path, strip: Option<usize>) -> Result<PathBuf, OriginError
 }
 
 /// Copies from a folder that is not ours what the recipe keeps of it.
-pub(crate) fn copy_kept(
-    from: &Path,
-    to: &Path,
-    spec: &SourceSpec,
-    host: Option<Arch>,
-) -> Result<(), OriginError> {
+pub(crate) fn copy_kept(from: &Path, to: &Path, spec: &SourceSpec, host: Option<Arch>) -> Result<(), OriginError> {
     let globs = globs(&spec.keep, host)?;
     for_each_file(from, |path, relative| {
         if !globs.is_match(relative) {
@@ -89,39 +80,21 @@ pub(crate) fn copy_kept(
 
 fn globs(patterns: &[String], host: Option<Arch>) -> Result<GlobSet, OriginError> {
     let patterns = patterns.iter().map(|text| match host {
-        Some(host) => text
-            .replace("{cpu}", host.cpu())
-            .replace("{arch}", host.oci()),
+        Some(host) => text.replace("{cpu}", host.cpu()).replace("{arch}", host.oci()),
         None => text.clone(),
     });
     let bad = |error: globset::Error| OriginError::reason(format!("recipe: {error}"));
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(
-            GlobBuilder::new(&pattern)
-                .literal_separator(true)
-                .build()
-                .map_err(bad)?,
-        );
+        set.add(GlobBuilder::new(&pattern).literal_separator(true).build().map_err(bad)?);
     }
     set.build().map_err(bad)
 }
 
 fn keep_only(top: &Path, globs: &GlobSet) -> Result<(), OriginError> {
-    for_each_file(top, |path, relative| {
-        if globs.is_match(relative) {
-            Ok(())
-        } else {
-            fs::remove_file(path)
-        }
-    })?;
+    for_each_file(top, |path, relative| if globs.is_match(relative) { Ok(()) } else { fs::remove_file(path) })?;
     // Folders that are now empty, innermost first.
-    for entry in walkdir::WalkDir::new(top)
-        .min_depth(1)
-        .contents_first(true)
-        .into_iter()
-        .flatten()
-    {
+    for entry in walkdir::WalkDir::new(top).min_depth(1).contents_first(true).into_iter().flatten() {
         if entry.file_type().is_dir() {
             let _ = fs::remove_dir(entry.path());
         }
@@ -129,17 +102,11 @@ fn keep_only(top: &Path, globs: &GlobSet) -> Result<(), OriginError> {
     Ok(())
 }
 
-fn for_each_file(
-    top: &Path,
-    act: impl Fn(&Path, &Path) -> std::io::Result<()>,
-) -> Result<(), OriginError> {
+fn for_each_file(top: &Path, act: impl Fn(&Path, &Path) -> std::io::Result<()>) -> Result<(), OriginError> {
     for entry in walkdir::WalkDir::new(top).min_depth(1) {
         let entry = entry.map_err(std::io::Error::from)?;
         if !entry.file_type().is_dir() {
-            act(
-                entry.path(),
-                entry.path().strip_prefix(top).unwrap_or(entry.path()),
-            )?;
+            act(entry.path(), entry.path().strip_prefix(top).unwrap_or(entry.path()))?;
         }
     }
     Ok(())
@@ -163,15 +130,10 @@ pub(crate) fn pour(from: &Path, into: &Path) -> Result<(), OriginError> {
         let there = fs::symlink_metadata(&to).ok();
         match there {
             None => fs::rename(entry.path(), &to)?,
-            Some(there) if there.is_dir() && entry.file_type()?.is_dir() => {
-                pour(&entry.path(), &to)?
-            }
+            Some(there) if there.is_dir() && entry.file_type()?.is_dir() => pour(&entry.path(), &to)?,
             Some(_) if same(&entry.path(), &to) => {}
             Some(_) => {
-                return Err(OriginError::reason(format!(
-                    "`{}` is in two of the archives, and differs",
-                    to.display()
-                )));
+                return Err(OriginError::reason(format!("`{}` is in two of the archives, and differs", to.display())));
             }
         }
     }
@@ -181,9 +143,7 @@ pub(crate) fn pour(from: &Path, into: &Path) -> Result<(), OriginError> {
 fn same(a: &Path, b: &Path) -> bool {
     match (fs::read_link(a), fs::read_link(b)) {
         (Ok(a), Ok(b)) => a == b,
-        (Err(_), Err(_)) => {
-            fs::read(a).is_ok_and(|bytes| fs::read(b).is_ok_and(|other| bytes == other))
-        }
+        (Err(_), Err(_)) => fs::read(a).is_ok_and(|bytes| fs::read(b).is_ok_and(|other| bytes == other)),
         _ => false,
     }
 }

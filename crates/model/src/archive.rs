@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Platform, RelPath, Version};
+use crate::{Digest, Platform, RelPath, Version, recipe::AllocatorChoice};
 
 /// `build/archives.toml`: variants by name (`podman-full`).
 pub type Archives = BTreeMap<String, Variant>;
@@ -78,6 +78,10 @@ pub struct ManifestComponent {
     pub recipe: Digest,
     /// The key of the action that built it.
     pub action: Digest,
+    /// Whose malloc its programs have.
+    pub allocator: AllocatorChoice,
+    /// Whether C code of its own is in its programs.
+    pub c_code: bool,
 }
 
 /// One file or link.

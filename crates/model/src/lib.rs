@@ -15,7 +15,7 @@ mod tree;
 mod version;
 
 pub use action::{Action, CacheMount, Collect, Command, Step};
-pub use archive::{Archives, Manifest, ManifestFile, Variant};
+pub use archive::{Archives, Manifest, ManifestComponent, ManifestFile, ManifestSource, Variant};
 pub use cancel::Cancel;
 pub use digest::{Digest, DigestError, Hasher};
 pub use lock::{Lock, LockError, LockedSource, Origin, Place};

@@ -156,29 +156,21 @@ impl Lock {
     /// The file's text: sorted, so that two locks with the same entries are the same bytes.
     pub fn to_text(&self) -> String {
         let mut sorted = self.clone();
-        sorted
-            .sources
-            .sort_by(|a, b| (&a.name, &b.version, a.host).cmp(&(&b.name, &a.version, b.host)));
+        sorted.sources.sort_by(|a, b| (&a.name, &b.version, a.host).cmp(&(&b.name, &a.version, b.host)));
         let body = toml::to_string(&sorted).expect("a lock is plain data");
         format!("# Written by `rst lock`; see CONTRIBUTING. Do not edit by hand.\n\n{body}")
     }
 
     /// Adds an entry in place of one for the same name, version and host.
     pub fn put(&mut self, source: LockedSource) {
-        self.sources.retain(|old| {
-            (&old.name, &old.version, old.host) != (&source.name, &source.version, source.host)
-        });
+        self.sources.retain(|old| (&old.name, &old.version, old.host) != (&source.name, &source.version, source.host));
         self.sources.push(source);
     }
 
     /// All versions of a source, newest first.
     pub fn versions(&self, name: &str) -> Vec<Version> {
-        let mut versions: Vec<_> = self
-            .sources
-            .iter()
-            .filter(|source| source.name == name)
-            .map(|source| source.version.clone())
-            .collect();
+        let mut versions: Vec<_> =
+            self.sources.iter().filter(|source| source.name == name).map(|source| source.version.clone()).collect();
         versions.sort_by(|a, b| b.cmp(a));
         versions.dedup();
         versions
@@ -188,40 +180,25 @@ impl Lock {
     pub fn version(&self, name: &str, wanted: Option<&str>) -> Result<Version, LockError> {
         let has = self.versions(name);
         if has.is_empty() {
-            return Err(LockError::Missing {
-                name: name.to_owned(),
-            });
+            return Err(LockError::Missing { name: name.to_owned() });
         }
         let Some(wanted) = wanted.map(|w| w.strip_prefix('v').unwrap_or(w)) else {
             return Ok(has[0].clone());
         };
         match has.iter().find(|version| version.in_line(wanted)) {
             Some(version) => Ok(version.clone()),
-            None => Err(LockError::Version {
-                name: name.to_owned(),
-                wanted: wanted.to_owned(),
-                has,
-            }),
+            None => Err(LockError::Version { name: name.to_owned(), wanted: wanted.to_owned(), has }),
         }
     }
 
     /// The entry of a source at a version, for building on `host`.
-    pub fn source(
-        &self,
-        name: &str,
-        version: &Version,
-        host: Arch,
-    ) -> Result<&LockedSource, LockError> {
+    pub fn source(&self, name: &str, version: &Version, host: Arch) -> Result<&LockedSource, LockError> {
         let version = self.version(name, Some(version.as_str()))?;
         self.sources
             .iter()
             .filter(|source| source.name == name && source.version == version)
             .find(|source| source.host.is_none_or(|h| h == host))
-            .ok_or_else(|| LockError::Host {
-                name: name.to_owned(),
-                version,
-                host,
-            })
+            .ok_or_else(|| LockError::Host { name: name.to_owned(), version, host })
     }
 
     /// How many entries each source has, for a quick look.

@@ -35,10 +35,7 @@ impl RelPath {
         if text.chars().any(char::is_control) {
             return Err(PathError::Control(text.to_owned()));
         }
-        let parts: Vec<&str> = text
-            .split('/')
-            .filter(|part| !part.is_empty() && *part != ".")
-            .collect();
+        let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
         if parts.is_empty() {
             return Err(PathError::Empty);
         }
@@ -66,9 +63,7 @@ impl RelPath {
 
     /// Every folder above this path, outermost first.
     pub fn ancestors(&self) -> impl Iterator<Item = RelPath> + '_ {
-        self.0
-            .match_indices('/')
-            .map(|(at, _)| Self(self.0[..at].to_owned()))
+        self.0.match_indices('/').map(|(at, _)| Self(self.0[..at].to_owned()))
     }
 }
 
@@ -112,14 +107,8 @@ mod tests {
 
     #[test]
     fn refuses_what_could_leave() {
-        assert_eq!(
-            RelPath::new("/etc"),
-            Err(PathError::Absolute("/etc".into()))
-        );
-        assert_eq!(
-            RelPath::new("a/../b"),
-            Err(PathError::Parent("a/../b".into()))
-        );
+        assert_eq!(RelPath::new("/etc"), Err(PathError::Absolute("/etc".into())));
+        assert_eq!(RelPath::new("a/../b"), Err(PathError::Parent("a/../b".into())));
         assert_eq!(RelPath::new("./"), Err(PathError::Empty));
         assert!(matches!(RelPath::new("a\nb"), Err(PathError::Control(_))));
     }

@@ -19,11 +19,7 @@ impl Arch {
     pub const ALL: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
 
     /// The architecture this program was compiled for, which is that of the building machine.
-    pub const HOST: Arch = if cfg!(target_arch = "aarch64") {
-        Arch::Arm64
-    } else {
-        Arch::Amd64
-    };
+    pub const HOST: Arch = if cfg!(target_arch = "aarch64") { Arch::Arm64 } else { Arch::Amd64 };
 
     /// The name that GNU triples, Zig, Rust and `uname -m` use.
     pub fn cpu(self) -> &'static str {

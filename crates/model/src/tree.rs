@@ -91,16 +91,8 @@ impl Listing {
         let mut text = String::new();
         for (path, kind) in &self.0 {
             let _ = match kind {
-                Kind::File {
-                    executable,
-                    digest,
-                    size,
-                } => {
-                    writeln!(
-                        text,
-                        "{} {digest} {size} {path}",
-                        if *executable { 'x' } else { 'f' }
-                    )
+                Kind::File { executable, digest, size } => {
+                    writeln!(text, "{} {digest} {size} {path}", if *executable { 'x' } else { 'f' })
                 }
                 Kind::Symlink(target) => writeln!(text, "l {target}\t{path}"),
                 Kind::EmptyDir => writeln!(text, "d {path}"),
@@ -131,14 +123,7 @@ impl Listing {
                     let mut field = || fields.next().ok_or_else(bad);
                     let digest = field()?.parse().map_err(|_| bad())?;
                     let size = field()?.parse().map_err(|_| bad())?;
-                    (
-                        field()?,
-                        Kind::File {
-                            executable: tag == "x",
-                            digest,
-                            size,
-                        },
-                    )
+                    (field()?, Kind::File { executable: tag == "x", digest, size })
                 }
                 _ => return Err(bad()),
             };
@@ -150,12 +135,7 @@ impl Listing {
 
 impl FromIterator<Entry> for Listing {
     fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
-        Self(
-            entries
-                .into_iter()
-                .map(|entry| (entry.path, entry.kind))
-                .collect(),
-        )
+        Self(entries.into_iter().map(|entry| (entry.path, entry.kind)).collect())
     }
 }
 
@@ -166,11 +146,7 @@ mod tests {
     #[test]
     fn text_and_listing_are_one() {
         let mut listing = Listing::default();
-        let file = |executable| Kind::File {
-            executable,
-            digest: Digest::of("x"),
-            size: 1,
-        };
+        let file = |executable| Kind::File { executable, digest: Digest::of("x"), size: 1 };
         for (path, kind) in [
             ("bin/a b", file(true)),
             ("bin/c", Kind::Symlink("a b".into())),
@@ -180,10 +156,6 @@ mod tests {
             listing.insert(RelPath::new(path).unwrap(), kind).unwrap();
         }
         assert_eq!(Listing::parse(&listing.to_text()).unwrap(), listing);
-        assert!(
-            listing
-                .insert(RelPath::new("z").unwrap(), file(true))
-                .is_err()
-        );
+        assert!(listing.insert(RelPath::new("z").unwrap(), file(true)).is_err());
     }
 }

@@ -23,11 +23,7 @@ impl Version {
 
     /// Whether this version belongs to a line: 5.8.6 to `5.8` and to `5`, 5.80.1 to neither.
     pub fn in_line(&self, line: &str) -> bool {
-        self.0 == line
-            || self
-                .0
-                .strip_prefix(line)
-                .is_some_and(|rest| rest.starts_with(['.', '-', '_']))
+        self.0 == line || self.0.strip_prefix(line).is_some_and(|rest| rest.starts_with(['.', '-', '_']))
     }
 
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
@@ -51,9 +47,7 @@ enum Part<'a> {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.parts()
-            .cmp(other.parts())
-            .then_with(|| self.0.cmp(&other.0))
+        self.parts().cmp(other.parts()).then_with(|| self.0.cmp(&other.0))
     }
 }
 
@@ -75,15 +69,7 @@ mod tests {
 
     #[test]
     fn order_is_by_number() {
-        let sorted = [
-            "1.2.0-rc1",
-            "1.2.0-rc2",
-            "1.2.0",
-            "1.2.0.1",
-            "1.9.0",
-            "1.10.0",
-            "2026_07_28.f8df3f1",
-        ];
+        let sorted = ["1.2.0-rc1", "1.2.0-rc2", "1.2.0", "1.2.0.1", "1.9.0", "1.10.0", "2026_07_28.f8df3f1"];
         for pair in sorted.windows(2) {
             assert!(Version::new(pair[0]) < Version::new(pair[1]), "{pair:?}");
         }

@@ -28,9 +28,7 @@ impl<'a> Program<'a> {
             ElfFile64::parse(bytes).map_err(|error| format!("not a 64-bit ELF file: {error}"))?;
         let header: &FileHeader64<Endianness> = file.elf_header();
         let endian = header.endian().map_err(|error| error.to_string())?;
-        let segments = header
-            .program_headers(endian, bytes)
-            .map_err(|error| error.to_string())?;
+        let segments = header.program_headers(endian, bytes).map_err(|error| error.to_string())?;
         let mut program = Program {
             architecture: file.architecture(),
             kind: header.e_type(endian).0,
@@ -47,11 +45,7 @@ impl<'a> Program<'a> {
             match segment.p_type(endian) {
                 elf::PT_INTERP => {
                     let data = segment.data(endian, bytes).unwrap_or_default();
-                    program.interpreter = Some(
-                        String::from_utf8_lossy(data)
-                            .trim_end_matches('\0')
-                            .to_owned(),
-                    );
+                    program.interpreter = Some(String::from_utf8_lossy(data).trim_end_matches('\0').to_owned());
                 }
                 elf::PT_DYNAMIC => program.needs_libraries = true,
                 elf::PT_GNU_STACK => program.stack_flags = Some(flags),
@@ -61,8 +55,7 @@ impl<'a> Program<'a> {
                     segment
                         .data(endian, bytes)
                         .map_err(|()| "a segment reaches past the end of the file".to_owned())?;
-                    program.writable_and_executable |=
-                        flags & elf::PF_W.0 != 0 && flags & elf::PF_X.0 != 0;
+                    program.writable_and_executable |= flags & elf::PF_W.0 != 0 && flags & elf::PF_X.0 != 0;
                 }
                 _ => {}
             }
@@ -77,16 +70,9 @@ impl<'a> Program<'a> {
             if sh_flags.0 & elf::SHF_ALLOC.0 == 0 {
                 continue;
             }
-            let name = section
-                .name()
-                .map_err(|error| error.to_string())?
-                .to_owned();
-            let data = section
-                .data()
-                .map_err(|error| format!("section {name}: {error}"))?;
-            program
-                .loaded
-                .push((name, section.address(), section.size(), data));
+            let name = section.name().map_err(|error| error.to_string())?.to_owned();
+            let data = section.data().map_err(|error| format!("section {name}: {error}"))?;
+            program.loaded.push((name, section.address(), section.size(), data));
         }
         if program.loaded.is_empty() {
             return Err("it has no section headers to compare".to_owned());

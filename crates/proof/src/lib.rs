@@ -100,26 +100,16 @@ impl Report {
 
     /// How many claims were made.
     pub fn claims(&self) -> usize {
-        self.subjects
-            .iter()
-            .map(|subject| subject.claims.len())
-            .sum()
+        self.subjects.iter().map(|subject| subject.claims.len()).sum()
     }
 
     /// The claims that failed.
     pub fn failures(&self) -> impl Iterator<Item = Failure<'_>> {
         self.subjects.iter().flat_map(|subject| {
-            subject
-                .claims
-                .iter()
-                .filter_map(|claim| match &claim.outcome {
-                    Outcome::Failed(reason) => Some(Failure {
-                        path: &subject.path,
-                        claim: claim.name,
-                        reason,
-                    }),
-                    _ => None,
-                })
+            subject.claims.iter().filter_map(|claim| match &claim.outcome {
+                Outcome::Failed(reason) => Some(Failure { path: &subject.path, claim: claim.name, reason }),
+                _ => None,
+            })
         })
     }
 }
@@ -129,35 +119,22 @@ impl Report {
 pub fn prove(subjects: &[Subject], expected: &Expected) -> Report {
     let subjects = subjects.iter().filter_map(|subject| {
         let claims = claims(subject, expected)?;
-        Some(Proved {
-            path: subject.path.clone(),
-            claims,
-        })
+        Some(Proved { path: subject.path.clone(), claims })
     });
-    Report {
-        subjects: subjects.collect(),
-    }
+    Report { subjects: subjects.collect() }
 }
 
 fn claims(subject: &Subject, expected: &Expected) -> Option<Vec<Claim>> {
-    let readable = |outcome| Claim {
-        name: "can be read",
-        outcome,
-    };
+    let readable = |outcome| Claim { name: "can be read", outcome };
     let bytes = match fs::read(&subject.file) {
         Ok(bytes) => bytes,
         Err(error) => return Some(vec![readable(Outcome::Failed(error.to_string()))]),
     };
     if !bytes.starts_with(&constants::ELFMAG) {
-        let program = subject.path.as_str().starts_with("bin/")
-            || subject.path.as_str().starts_with("lib/podman/");
+        let program = subject.path.as_str().starts_with("bin/") || subject.path.as_str().starts_with("lib/podman/");
         return match (program, bytes.starts_with(b"#!")) {
-            (true, true) => Some(vec![readable(Outcome::NotApplicable(
-                "a script".to_owned(),
-            ))]),
-            (true, false) => Some(vec![readable(Outcome::Failed(
-                "neither an ELF program nor a script".to_owned(),
-            ))]),
+            (true, true) => Some(vec![readable(Outcome::NotApplicable("a script".to_owned()))]),
+            (true, false) => Some(vec![readable(Outcome::Failed("neither an ELF program nor a script".to_owned()))]),
             (false, _) => None,
         };
     }
@@ -167,30 +144,15 @@ fn claims(subject: &Subject, expected: &Expected) -> Option<Vec<Claim>> {
     };
     let mut claims = vec![
         readable(Outcome::Passed),
-        Claim {
-            name: "right machine",
-            outcome: machine(&program, expected.platform.arch),
-        },
-        Claim {
-            name: "static: no interpreter, no shared object",
-            outcome: is_static(&program),
-        },
-        Claim {
-            name: "no glibc",
-            outcome: no_glibc(&bytes),
-        },
+        Claim { name: "right machine", outcome: machine(&program, expected.platform.arch) },
+        Claim { name: "static: no interpreter, no shared object", outcome: is_static(&program) },
+        Claim { name: "no glibc", outcome: no_glibc(&bytes) },
         Claim {
             name: "stack not executable, nothing both writable and executable",
             outcome: no_executable_data(&program),
         },
-        Claim {
-            name: "no path of the build",
-            outcome: no_paths(&bytes, &expected.forbidden),
-        },
-        Claim {
-            name: "stripped",
-            outcome: check(!program.has_symbols, "it has a symbol table"),
-        },
+        Claim { name: "no path of the build", outcome: no_paths(&bytes, &expected.forbidden) },
+        Claim { name: "stripped", outcome: check(!program.has_symbols, "it has a symbol table") },
     ];
     claims.extend(symbol_claims(subject, &program));
     Some(claims)
@@ -198,45 +160,27 @@ fn claims(subject: &Subject, expected: &Expected) -> Option<Vec<Claim>> {
 
 /// What only symbols can show.
 fn symbol_claims(subject: &Subject, program: &Program) -> Vec<Claim> {
-    let has_twin = |outcome| Claim {
-        name: "has an unstripped twin, equal in every loaded section",
-        outcome,
-    };
+    let has_twin = |outcome| Claim { name: "has an unstripped twin, equal in every loaded section", outcome };
     let Some(folder) = &subject.twins else {
-        return vec![has_twin(Outcome::Failed(
-            "the twins of this build are not here".to_owned(),
-        ))];
+        return vec![has_twin(Outcome::Failed("the twins of this build are not here".to_owned()))];
     };
     let twin = match Twin::find(program, folder) {
         Ok(twin) => twin,
         Err(reason) => return vec![has_twin(Outcome::Failed(reason))],
     };
     let protector = match subject.c_code {
-        true => check(
-            twin.address("__stack_chk_fail").is_some(),
-            "no __stack_chk_fail in it",
-        ),
+        true => check(twin.address("__stack_chk_fail").is_some(), "no __stack_chk_fail in it"),
         false => Outcome::NotApplicable("no C code of the component's own".to_owned()),
     };
     vec![
         has_twin(Outcome::Passed),
-        Claim {
-            name: "allocator as promised",
-            outcome: allocator(&twin, subject.allocator),
-        },
-        Claim {
-            name: "stack protector",
-            outcome: protector,
-        },
+        Claim { name: "allocator as promised", outcome: allocator(&twin, subject.allocator) },
+        Claim { name: "stack protector", outcome: protector },
     ]
 }
 
 fn check(is_so: bool, otherwise: impl Into<String>) -> Outcome {
-    if is_so {
-        Outcome::Passed
-    } else {
-        Outcome::Failed(otherwise.into())
-    }
+    if is_so { Outcome::Passed } else { Outcome::Failed(otherwise.into()) }
 }
 
 fn machine(program: &Program, arch: Arch) -> Outcome {
@@ -244,10 +188,7 @@ fn machine(program: &Program, arch: Arch) -> Outcome {
         Arch::Amd64 => Architecture::X86_64,
         Arch::Arm64 => Architecture::Aarch64,
     };
-    check(
-        program.architecture == expected,
-        format!("expected {expected:?}, found {:?}", program.architecture),
-    )
+    check(program.architecture == expected, format!("expected {expected:?}, found {:?}", program.architecture))
 }
 
 fn is_static(program: &Program) -> Outcome {
@@ -257,24 +198,13 @@ fn is_static(program: &Program) -> Outcome {
     if program.needs_libraries {
         return Outcome::Failed("it has a dynamic section".to_owned());
     }
-    check(
-        program.kind == constants::ET_EXEC.0,
-        format!("expected an executable, found ELF type {}", program.kind),
-    )
+    check(program.kind == constants::ET_EXEC.0, format!("expected an executable, found ELF type {}", program.kind))
 }
 
 /// Words that glibc leaves in whatever it is linked into: its banner, its tunables, its versions.
 fn no_glibc(bytes: &[u8]) -> Outcome {
-    let words = [
-        "GNU C Library",
-        "GLIBC_TUNABLES",
-        "glibc.malloc.",
-        "GLIBC_PRIVATE",
-    ];
-    match words
-        .iter()
-        .find(|word| elf::find(bytes, word.as_bytes()).is_some())
-    {
+    let words = ["GNU C Library", "GLIBC_TUNABLES", "glibc.malloc.", "GLIBC_PRIVATE"];
+    match words.iter().find(|word| elf::find(bytes, word.as_bytes()).is_some()) {
         Some(word) => Outcome::Failed(format!("`{word}` is in it")),
         None => Outcome::Passed,
     }
@@ -283,19 +213,14 @@ fn no_glibc(bytes: &[u8]) -> Outcome {
 fn no_executable_data(program: &Program) -> Outcome {
     match program.stack_flags {
         None => {
-            return Outcome::Failed(
-                "it has no PT_GNU_STACK, so the kernel makes the stack executable".to_owned(),
-            );
+            return Outcome::Failed("it has no PT_GNU_STACK, so the kernel makes the stack executable".to_owned());
         }
         Some(flags) if flags & constants::PF_X.0 != 0 => {
             return Outcome::Failed("its stack is executable".to_owned());
         }
         Some(_) => {}
     }
-    check(
-        !program.writable_and_executable,
-        "a segment is both writable and executable",
-    )
+    check(!program.writable_and_executable, "a segment is both writable and executable")
 }
 
 fn no_paths(bytes: &[u8], forbidden: &[String]) -> Outcome {
@@ -314,16 +239,9 @@ fn allocator(twin: &Twin, promised: AllocatorChoice) -> Outcome {
     let mimalloc = twin.address("mi_malloc");
     let musl = twin.address("__malloc_alloc_meta").is_some();
     match promised {
-        AllocatorChoice::Mimalloc if mimalloc.is_none() => {
-            Outcome::Failed("no mi_malloc in it".to_owned())
-        }
-        AllocatorChoice::Mimalloc if malloc != mimalloc => {
-            Outcome::Failed("malloc is not mimalloc's".to_owned())
-        }
+        AllocatorChoice::Mimalloc if mimalloc.is_none() => Outcome::Failed("no mi_malloc in it".to_owned()),
+        AllocatorChoice::Mimalloc if malloc != mimalloc => Outcome::Failed("malloc is not mimalloc's".to_owned()),
         AllocatorChoice::Mimalloc => check(!musl, "musl's allocator is in it too"),
-        AllocatorChoice::Musl => check(
-            musl && mimalloc.is_none(),
-            "expected musl's allocator alone",
-        ),
+        AllocatorChoice::Musl => check(musl && mimalloc.is_none(), "expected musl's allocator alone"),
     }
 }

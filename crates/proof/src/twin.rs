@@ -17,11 +17,7 @@ impl Twin {
     pub(crate) fn find(program: &Program, folder: &Path) -> Result<Self, String> {
         let mut seen = 0;
         let mut nearest = None;
-        for entry in walkdir::WalkDir::new(folder)
-            .sort_by_file_name()
-            .into_iter()
-            .flatten()
-        {
+        for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten() {
             if !entry.file_type().is_file() {
                 continue;
             }
@@ -34,10 +30,7 @@ impl Twin {
             seen += 1;
             match differing_section(program, &candidate) {
                 Some(section) => {
-                    nearest = Some(format!(
-                        "{} differs in {section}",
-                        entry.file_name().to_string_lossy()
-                    ))
+                    nearest = Some(format!("{} differs in {section}", entry.file_name().to_string_lossy()))
                 }
                 None => return Self::read(&bytes),
             }
@@ -47,8 +40,7 @@ impl Twin {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let file: ElfFile64<'_, Endianness> =
-            ElfFile64::parse(bytes).map_err(|error| error.to_string())?;
+        let file: ElfFile64<'_, Endianness> = ElfFile64::parse(bytes).map_err(|error| error.to_string())?;
         let symbols: BTreeMap<_, _> = file
             .symbols()
             .filter(|symbol| !symbol.is_undefined())
@@ -68,15 +60,8 @@ impl Twin {
 
 fn differing_section(one: &Program, two: &Program) -> Option<String> {
     if one.loaded.len() != two.loaded.len() {
-        return Some(format!(
-            "the number of sections, {} against {}",
-            one.loaded.len(),
-            two.loaded.len()
-        ));
+        return Some(format!("the number of sections, {} against {}", one.loaded.len(), two.loaded.len()));
     }
     let pairs = one.loaded.iter().zip(&two.loaded);
-    pairs
-        .into_iter()
-        .find(|(a, b)| a != b)
-        .map(|(a, _)| a.0.clone())
+    pairs.into_iter().find(|(a, b)| a != b).map(|(a, _)| a.0.clone())
 }

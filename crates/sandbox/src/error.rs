@@ -50,19 +50,10 @@ pub enum Error {
 /// What the kernel refused, with the settings that usually make it.
 pub(crate) fn refused(what: String, errno: i32) -> Error {
     let errno = Errno::from_raw(errno);
-    let setting = |path: &str| {
-        fs_err::read_to_string(path)
-            .ok()
-            .map(|text| text.trim().to_owned())
-    };
-    let hint = if !what.starts_with("namespaces")
-        && !what.starts_with("/proc")
-        && !what.starts_with("user ids")
-    {
+    let setting = |path: &str| fs_err::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let hint = if !what.starts_with("namespaces") && !what.starts_with("/proc") && !what.starts_with("user ids") {
         return Error::Layout { what, errno };
-    } else if setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref()
-        == Some("1")
-    {
+    } else if setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
         "AppArmor lets only known programs make user namespaces here; as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or add a profile for rst with `userns,`"
     } else if setting("/proc/sys/kernel/unprivileged_userns_clone").as_deref() == Some("0") {
         "user namespaces are off for ordinary users; as root: sysctl kernel.unprivileged_userns_clone=1"
@@ -73,9 +64,5 @@ pub(crate) fn refused(what: String, errno: i32) -> Error {
     } else {
         "inside a container, run it with --security-opt seccomp=unconfined --security-opt unmask=ALL, or --privileged; inside a chroot there are no user namespaces"
     };
-    Error::Host {
-        what,
-        errno,
-        hint: hint.to_owned(),
-    }
+    Error::Host { what, errno, hint: hint.to_owned() }
 }

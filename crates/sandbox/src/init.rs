@@ -37,11 +37,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self {
-            spec: folder.join("spec"),
-            verdict: folder.join("verdict"),
-            root: folder.join("root"),
-        }
+        Self { spec: folder.join("spec"), verdict: folder.join("verdict"), root: folder.join("root") }
     }
 }
 
@@ -61,12 +57,7 @@ impl<T> Tried<T> for nix::Result<T> {
 
 impl<T> Tried<T> for std::io::Result<T> {
     fn tried(self, what: impl Into<String>) -> Result<T, Refusal> {
-        self.map_err(|error| {
-            Refusal(
-                what.into(),
-                Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32)),
-            )
-        })
+        self.map_err(|error| Refusal(what.into(), Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32))))
     }
 }
 
@@ -84,14 +75,8 @@ pub fn init_if_asked() {
         _ => return,
     };
     if let Err(Refusal(what, errno)) = result {
-        let verdict = Verdict::Refused {
-            what,
-            errno: errno as i32,
-        };
-        let _ = fs::write(
-            &desk.verdict,
-            serde_json::to_vec(&verdict).expect("plain data"),
-        );
+        let verdict = Verdict::Refused { what, errno: errno as i32 };
+        let _ = fs::write(&desk.verdict, serde_json::to_vec(&verdict).expect("plain data"));
         std::process::exit(1);
     }
     std::process::exit(0);
@@ -125,18 +110,13 @@ fn outer(desk: &Path) -> Result<(), Refusal> {
 fn inner(desk: &Desk) -> Result<(), Refusal> {
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
     let text = fs::read(&desk.spec).tried("the sandbox's description cannot be read")?;
-    let spec: Spec = serde_json::from_slice(&text)
-        .map_err(|_| Refusal("the sandbox's description".into(), Errno::EINVAL))?;
+    let spec: Spec =
+        serde_json::from_slice(&text).map_err(|_| Refusal("the sandbox's description".into(), Errno::EINVAL))?;
     // Opened while the host's files can still be seen.
     let verdict = fs::File::create(&desk.verdict).tried("the verdict cannot be written")?;
     let log = match spec.interactive {
         true => None,
-        false => Some(
-            fs::OpenOptions::new()
-                .append(true)
-                .open(&spec.log)
-                .tried(spec.log.display().to_string())?,
-        ),
+        false => Some(fs::OpenOptions::new().append(true).open(&spec.log).tried(spec.log.display().to_string())?),
     };
     sethostname("build").tried("host name")?;
     layout::enter(&spec.root, &desk.root)?;
@@ -147,8 +127,7 @@ fn inner(desk: &Desk) -> Result<(), Refusal> {
     prctl::set_no_new_privs().tried("no_new_privs")?;
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
     let result = steps::run(&spec, log.as_ref());
-    serde_json::to_writer(verdict, &result)
-        .map_err(|_| Refusal("the verdict cannot be written".into(), Errno::EIO))
+    serde_json::to_writer(verdict, &result).map_err(|_| Refusal("the verdict cannot be written".into(), Errno::EIO))
 }
 
 /// One user and one group of the namespace outside become `inside` in this one.

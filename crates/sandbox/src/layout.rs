@@ -20,8 +20,7 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// Builds the root in an empty folder and makes it ours.
 pub(crate) fn enter(mounts: &[Mount], root: &Path) -> Result<(), Refusal> {
     let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-        .tried("mounts cannot be made private")?;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).tried("mounts cannot be made private")?;
     tmpfs(root, "mode=0755")?;
     basics(root)?;
     let mut mounts: Vec<_> = mounts.iter().collect();
@@ -33,11 +32,8 @@ pub(crate) fn enter(mounts: &[Mount], root: &Path) -> Result<(), Refusal> {
     pivot_root(".", ".").tried("root cannot be changed")?;
     umount2(".", MntFlags::MNT_DETACH).tried("old root cannot be left")?;
     chdir("/").tried("new root")?;
-    let read_only = MsFlags::MS_BIND
-        | MsFlags::MS_REMOUNT
-        | MsFlags::MS_RDONLY
-        | MsFlags::MS_NOSUID
-        | MsFlags::MS_NODEV;
+    let read_only =
+        MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(none, "/", none, read_only, none).tried("root cannot be made read-only")
 }
 
@@ -47,8 +43,7 @@ fn basics(root: &Path) -> Result<(), Refusal> {
     }
     let none = None::<&str>;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), &root.join("proc"), Some("proc"), flags, none)
-        .tried("/proc cannot be mounted")?;
+    mount(Some("proc"), &root.join("proc"), Some("proc"), flags, none).tried("/proc cannot be mounted")?;
     tmpfs(&root.join("tmp"), "mode=1777")?;
     let dev = root.join("dev");
     tmpfs(&dev, "mode=0755")?;
@@ -68,16 +63,10 @@ fn basics(root: &Path) -> Result<(), Refusal> {
     fs::create_dir(dev.join("shm")).tried("/dev/shm")?;
     tmpfs(&dev.join("shm"), "mode=1777")?;
     for (name, text) in [
-        (
-            "passwd",
-            "root:x:0:0::/:/bin/sh\nbuild:x:1000:1000::/b/home:/bin/sh\n",
-        ),
+        ("passwd", "root:x:0:0::/:/bin/sh\nbuild:x:1000:1000::/b/home:/bin/sh\n"),
         ("group", "root:x:0:\nbuild:x:1000:\n"),
         ("hosts", "127.0.0.1 localhost build\n"),
-        (
-            "nsswitch.conf",
-            "passwd: files\ngroup: files\nhosts: files\n",
-        ),
+        ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
     ] {
         fs::write(root.join("etc").join(name), text).tried(format!("/etc/{name}"))?;
     }
@@ -99,8 +88,7 @@ fn lay(wanted: &Mount, root: &Path) -> Result<(), Refusal> {
         MountSource::ReadOnly(source) => {
             make_place(source, &to, &wanted.target)?;
             bind(source, &to).map_err(|Refusal(_, errno)| Refusal(what(source), errno))?;
-            make_read_only(&to)
-                .map_err(|Refusal(_, errno)| Refusal(format!("{} read-only", what(source)), errno))
+            make_read_only(&to).map_err(|Refusal(_, errno)| Refusal(format!("{} read-only", what(source)), errno))
         }
     }
 }
@@ -121,8 +109,7 @@ fn make_parent(to: &Path, name: &str) -> Result<(), Refusal> {
 
 fn tmpfs(at: &Path, options: &str) -> Result<(), Refusal> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), at, Some("tmpfs"), flags, Some(options))
-        .tried(format!("tmpfs at {}", at.display()))
+    mount(Some("tmpfs"), at, Some("tmpfs"), flags, Some(options)).tried(format!("tmpfs at {}", at.display()))
 }
 
 fn bind(source: &Path, to: &Path) -> Result<(), Refusal> {
@@ -133,11 +120,8 @@ fn bind(source: &Path, to: &Path) -> Result<(), Refusal> {
 /// In a user namespace the flags that a mount has from outside must stay when it is remounted.
 fn make_read_only(at: &Path) -> Result<(), Refusal> {
     let there = statvfs(at).tried(at.display().to_string())?.flags();
-    let mut flags = MsFlags::MS_BIND
-        | MsFlags::MS_REMOUNT
-        | MsFlags::MS_RDONLY
-        | MsFlags::MS_NOSUID
-        | MsFlags::MS_NODEV;
+    let mut flags =
+        MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     for (has, keep) in [
         (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
         (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),

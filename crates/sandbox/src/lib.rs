@@ -99,18 +99,10 @@ pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
         fs::write(&spec.log, "")?;
     }
     let mut command = Command::new("/proc/self/exe");
-    command
-        .arg0("rst")
-        .arg(init::OUTER)
-        .arg(desk.path())
-        .env_clear();
+    command.arg0("rst").arg(init::OUTER).arg(desk.path()).env_clear();
     if !spec.interactive {
         // Not of our process group: Ctrl-C is for us to hand on.
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
     let mut child = command.spawn().map_err(Error::Desk)?;
     let mut nap = Duration::from_micros(500);
@@ -126,9 +118,7 @@ pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
         std::thread::sleep(nap);
         nap = (nap * 2).min(Duration::from_millis(20));
     };
-    let verdict = fs::read(&paths.verdict)
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok());
+    let verdict = fs::read(&paths.verdict).ok().and_then(|text| serde_json::from_slice(&text).ok());
     match verdict {
         Some(Verdict::Done(outcome)) => Ok(outcome),
         Some(Verdict::Failed { argv, how }) => Err(Error::CommandFailed { argv, how }),
@@ -140,9 +130,6 @@ pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
 /// Whether this host lets us make a sandbox at all.
 pub fn probe() -> Result<(), Error> {
     let log = tempfile::NamedTempFile::new().map_err(Error::Desk)?;
-    let spec = Spec {
-        log: log.path().to_owned(),
-        ..Spec::default()
-    };
+    let spec = Spec { log: log.path().to_owned(), ..Spec::default() };
     run(&spec, &Cancel::default()).map(drop)
 }

@@ -34,10 +34,7 @@ pub(crate) fn run(spec: &Spec, log: Option<&fs::File>) -> Verdict {
                         running.insert(pid, command);
                     }
                     Err(how) => {
-                        return Verdict::Failed {
-                            argv: command.argv.clone(),
-                            how,
-                        };
+                        return Verdict::Failed { argv: command.argv.clone(), how };
                     }
                 }
             }
@@ -47,22 +44,14 @@ pub(crate) fn run(spec: &Spec, log: Option<&fs::File>) -> Verdict {
             let (pid, how) = match waitpid(None, None) {
                 Ok(WaitStatus::Exited(pid, 0)) => (pid, None),
                 Ok(WaitStatus::Exited(pid, code)) => (pid, Some(format!("exited with {code}"))),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                    (pid, Some(format!("was killed by {signal}")))
-                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Some(format!("was killed by {signal}"))),
                 Ok(_) | Err(Errno::EINTR) => continue,
                 Err(errno) => {
-                    return Verdict::Refused {
-                        what: "waiting for a command".into(),
-                        errno: errno as i32,
-                    };
+                    return Verdict::Refused { what: "waiting for a command".into(), errno: errno as i32 };
                 }
             };
             if let (Some(command), Some(how)) = (running.remove(&pid.as_raw()), how) {
-                return Verdict::Failed {
-                    argv: command.argv.clone(),
-                    how,
-                };
+                return Verdict::Failed { argv: command.argv.clone(), how };
             }
         }
     }
@@ -77,23 +66,12 @@ fn start(spec: &Spec, command: &Command, log: Option<&fs::File>) -> Result<i32, 
     let program = find(name, path).ok_or_else(|| format!("is not there: no `{name}` in {path}"))?;
     let mut process = Process::new(program);
     process.args(&command.argv[1..]).env_clear().envs(env);
-    process.current_dir(if command.cwd.is_empty() {
-        "/"
-    } else {
-        &command.cwd
-    });
+    process.current_dir(if command.cwd.is_empty() { "/" } else { &command.cwd });
     if let Some(log) = log {
-        let copy = || {
-            log.file()
-                .try_clone()
-                .map(Stdio::from)
-                .map_err(|error| error.to_string())
-        };
+        let copy = || log.file().try_clone().map(Stdio::from).map_err(|error| error.to_string());
         process.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?);
     }
-    let child = process
-        .spawn()
-        .map_err(|error| format!("cannot be started in {}: {error}", command.cwd))?;
+    let child = process.spawn().map_err(|error| format!("cannot be started in {}: {error}", command.cwd))?;
     Ok(child.id().cast_signed())
 }
 
@@ -101,9 +79,7 @@ fn find(name: &str, path: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name));
     }
-    path.split(':')
-        .map(|folder| PathBuf::from(folder).join(name))
-        .find(|candidate| candidate.exists())
+    path.split(':').map(|folder| PathBuf::from(folder).join(name)).find(|candidate| candidate.exists())
 }
 
 fn usage() -> Outcome {
@@ -111,8 +87,5 @@ fn usage() -> Outcome {
         return Outcome::default();
     };
     let cpu = usage.user_time() + usage.system_time();
-    Outcome {
-        cpu_ms: cpu.num_milliseconds().unsigned_abs(),
-        max_rss_kb: usage.max_rss().unsigned_abs(),
-    }
+    Outcome { cpu_ms: cpu.num_milliseconds().unsigned_abs(), max_rss_kb: usage.max_rss().unsigned_abs() }
 }

@@ -38,13 +38,9 @@ impl Store {
         let mut collected = Collected::default();
         for folder in ["trees", "blobs", "actions", "logs", "caches"] {
             for path in entries(&self.root().join(folder))? {
-                let name = path
-                    .file_name()
-                    .and_then(|n| n.to_str())
-                    .unwrap_or_default();
+                let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
                 let stem = name.split('.').next().unwrap_or_default();
-                if stem.parse().is_ok_and(|digest| keep.contains(&digest)) || !is_older(&path, age)
-                {
+                if stem.parse().is_ok_and(|digest| keep.contains(&digest)) || !is_older(&path, age) {
                     continue;
                 }
                 collected.bytes += size(&path);
@@ -129,9 +125,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 fn is_older(path: &Path, age: Duration) -> bool {
     let changed = |path: &Path| {
         use std::os::unix::fs::MetadataExt as _;
-        let at = fs::symlink_metadata(path)
-            .map(|m| m.ctime())
-            .unwrap_or_default();
+        let at = fs::symlink_metadata(path).map(|m| m.ctime()).unwrap_or_default();
         std::time::UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs())
     };
     changed(path).elapsed().is_ok_and(|elapsed| elapsed >= age)
@@ -148,11 +142,7 @@ fn size(path: &Path) -> u64 {
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
-    let removed = if path.is_dir() {
-        remove_tree(path)
-    } else {
-        fs::remove_file(path)
-    };
+    let removed = if path.is_dir() { remove_tree(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => Ok(other?),

@@ -11,6 +11,7 @@
 //! actions/KEY.json     what an action left
 //! logs/KEY.log         what it printed
 //! caches/NAME-DIGEST/  caches of tools (Go's)
+//! memory/              what was last built under a name, for `rst log` and `--explain`
 //! tmp/                 work in progress; each entry is held by a lock on ENTRY.lock
 //! ```
 
@@ -42,9 +43,7 @@ pub struct Store {
 impl Store {
     /// Opens a store, making it when it is not there, and clears what killed processes left behind.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        for folder in [
-            "trees", "blobs", "actions", "logs", "caches", "tmp", "locks",
-        ] {
+        for folder in ["trees", "blobs", "actions", "logs", "caches", "memory", "tmp", "locks"] {
             fs::create_dir_all(root.join(folder))?;
         }
         let root = fs::canonicalize(root)?;
@@ -76,8 +75,7 @@ impl Store {
     /// What a tree holds.
     pub fn listing(&self, tree: Digest) -> Result<Listing, StoreError> {
         let path = self.list_path(tree);
-        Listing::parse(&fs::read_to_string(&path)?)
-            .map_err(|source| StoreError::Listing { path, source })
+        Listing::parse(&fs::read_to_string(&path)?).map_err(|source| StoreError::Listing { path, source })
     }
 
     fn list_path(&self, tree: Digest) -> PathBuf {
@@ -110,10 +108,7 @@ impl Store {
     /// A cache folder for a tool, made when it is not there. `validity` names what the tool's own
     /// cache keys do not see.
     pub fn cache(&self, name: &str, validity: Digest) -> Result<PathBuf, StoreError> {
-        let path = self
-            .root
-            .join("caches")
-            .join(format!("{name}-{}", validity.short()));
+        let path = self.root.join("caches").join(format!("{name}-{}", validity.short()));
         fs::create_dir_all(&path)?;
         Ok(path)
     }
@@ -126,24 +121,18 @@ impl Store {
     /// Copies a blob out of the store. An equal file is left alone; any other is replaced in one step.
     pub fn publish(&self, blob: Digest, to: &Path) -> Result<(), StoreError> {
         let source = self.blob_path(blob);
-        let same_size = fs::metadata(to)
-            .is_ok_and(|there| fs::metadata(&source).is_ok_and(|blob| blob.len() == there.len()));
+        let same_size =
+            fs::metadata(to).is_ok_and(|there| fs::metadata(&source).is_ok_and(|blob| blob.len() == there.len()));
         if same_size && tree::digest_file(to)?.0 == blob {
             return Ok(());
         }
         let folder = to.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let part =
-            tempfile::NamedTempFile::new_in(folder).map_err(|source| StoreError::Folder {
-                path: folder.to_owned(),
-                source,
-            })?;
+        let part = tempfile::NamedTempFile::new_in(folder)
+            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         fs::copy(&source, part.path())?;
         fs::set_permissions(part.path(), tree::WRITABLE.into_permissions())?;
-        part.persist(to).map_err(|error| StoreError::Folder {
-            path: to.to_owned(),
-            source: error.error,
-        })?;
+        part.persist(to).map_err(|error| StoreError::Folder { path: to.to_owned(), source: error.error })?;
         Ok(())
     }
 }

@@ -46,3 +46,24 @@ impl Store {
         self.root().join("actions").join(format!("{key}.json"))
     }
 }
+
+/// What was last seen under a name, for people to be told about: it has no part in any result.
+impl Store {
+    /// Remembers a value.
+    pub fn remember(&self, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
+        let scratch = self.scratch()?;
+        let part = scratch.path().join("memory");
+        fs::write(&part, serde_json::to_vec(value).expect("plain data"))?;
+        fs::rename(part, self.memory_path(name))?;
+        Ok(())
+    }
+
+    /// The value last remembered, if there is one that can be read.
+    pub fn recall<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&fs::read(self.memory_path(name)).ok()?).ok()
+    }
+
+    fn memory_path(&self, name: &str) -> std::path::PathBuf {
+        self.root().join("memory").join(format!("{name}.json"))
+    }
+}

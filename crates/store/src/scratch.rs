@@ -55,11 +55,7 @@ impl Held {
 }
 
 fn open(path: &Path) -> Result<fs::File, StoreError> {
-    Ok(fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?)
+    Ok(fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?)
 }
 
 /// A private folder for work in progress, removed when dropped.
@@ -75,18 +71,11 @@ impl Scratch {
         let folder = tempfile::Builder::new()
             .prefix("w")
             .tempdir_in(tmp)
-            .map_err(|source| StoreError::Folder {
-                path: tmp.to_owned(),
-                source,
-            })?
+            .map_err(|source| StoreError::Folder { path: tmp.to_owned(), source })?
             .keep();
         let lock = folder.with_extension("lock");
         let held = Held::exclusive(&lock)?;
-        Ok(Self {
-            folder,
-            lock,
-            _held: held,
-        })
+        Ok(Self { folder, lock, _held: held })
     }
 
     /// The folder.

@@ -41,9 +41,7 @@ impl Store {
         let mut origin = std::collections::BTreeMap::new();
         for (prefix, tree) in parts {
             for (path, kind) in self.listing(*tree)?.iter() {
-                let at = prefix
-                    .as_ref()
-                    .map_or_else(|| path.clone(), |prefix| path.below(prefix));
+                let at = prefix.as_ref().map_or_else(|| path.clone(), |prefix| path.below(prefix));
                 merged.insert(at.clone(), kind.clone())?;
                 origin.insert(at, self.tree_path(*tree).join(path));
             }
@@ -113,11 +111,7 @@ impl Store {
         entries.par_iter().try_for_each(|(path, kind)| {
             let at = folder.join(path);
             if let Kind::File { executable, .. } = kind {
-                let mode = if *executable {
-                    READ_ONLY_EXECUTABLE
-                } else {
-                    READ_ONLY
-                };
+                let mode = if *executable { READ_ONLY_EXECUTABLE } else { READ_ONLY };
                 fs::set_permissions(&at, mode.into_permissions())?;
             }
             set_mtime(&at)
@@ -150,13 +144,8 @@ pub fn scan(folder: &Path) -> Result<Listing, StoreError> {
     for entry in walkdir::WalkDir::new(folder).min_depth(1) {
         let entry = entry.map_err(std::io::Error::from)?;
         let relative = entry.path().strip_prefix(folder).expect("walked from it");
-        let unfit = |reason: String| StoreError::Unfit {
-            path: entry.path().to_owned(),
-            reason,
-        };
-        let text = relative
-            .to_str()
-            .ok_or_else(|| unfit("its name is not UTF-8".into()))?;
+        let unfit = |reason: String| StoreError::Unfit { path: entry.path().to_owned(), reason };
+        let text = relative.to_str().ok_or_else(|| unfit("its name is not UTF-8".into()))?;
         let path = RelPath::new(text).map_err(|error| unfit(error.to_string()))?;
         if path.as_str() != text {
             return Err(unfit("its name is unusual".into()));
@@ -171,13 +160,9 @@ pub fn scan(folder: &Path) -> Result<Listing, StoreError> {
         .map(|(path, entry)| {
             let kind = if entry.file_type().is_symlink() {
                 let target = fs::read_link(entry.path())?;
-                let target = target
-                    .to_str()
-                    .filter(|text| !text.contains(['\n', '\t']))
-                    .ok_or_else(|| StoreError::Unfit {
-                        path: entry.path().to_owned(),
-                        reason: "its target is not plain text".into(),
-                    })?;
+                let target = target.to_str().filter(|text| !text.contains(['\n', '\t'])).ok_or_else(|| {
+                    StoreError::Unfit { path: entry.path().to_owned(), reason: "its target is not plain text".into() }
+                })?;
                 Kind::Symlink(target.to_owned())
             } else if entry.file_type().is_dir() {
                 if has_children.contains(entry.path()) {
@@ -187,11 +172,7 @@ pub fn scan(folder: &Path) -> Result<Listing, StoreError> {
             } else if entry.file_type().is_file() {
                 let (digest, size) = digest_file(entry.path())?;
                 let executable = fs::metadata(entry.path())?.permissions().mode() & 0o111 != 0;
-                Kind::File {
-                    executable,
-                    digest,
-                    size,
-                }
+                Kind::File { executable, digest, size }
             } else {
                 return Err(StoreError::Unfit {
                     path: entry.path().to_owned(),
@@ -238,15 +219,6 @@ fn folders(top: &Path) -> Vec<PathBuf> {
 
 fn set_mtime(path: &Path) -> Result<(), StoreError> {
     let time = TimeSpec::new(MTIME, 0);
-    utimensat(
-        nix::fcntl::AT_FDCWD,
-        path,
-        &time,
-        &time,
-        UtimensatFlags::NoFollowSymlink,
-    )
-    .map_err(|errno| StoreError::Folder {
-        path: path.to_owned(),
-        source: errno.into(),
-    })
+    utimensat(nix::fcntl::AT_FDCWD, path, &time, &time, UtimensatFlags::NoFollowSymlink)
+        .map_err(|errno| StoreError::Folder { path: path.to_owned(), source: errno.into() })
 }

@@ -50,17 +50,9 @@ fn merging_refuses_two_files_at_one_path() {
     let one = adopt(&store, &[("a", "1"), ("same", "s")]);
     let two = adopt(&store, &[("a", "2"), ("same", "s")]);
     let error = store.merge(&[(None, one), (None, two)]).unwrap_err();
-    assert_eq!(
-        std::error::Error::source(&error).unwrap().to_string(),
-        "`a` is in both trees, and differs"
-    );
-    let below = store
-        .merge(&[(None, one), (Some(RelPath::new("x/y").unwrap()), two)])
-        .unwrap();
-    assert_eq!(
-        fs::read_to_string(store.tree_path(below).join("x/y/a")).unwrap(),
-        "2"
-    );
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "`a` is in both trees, and differs");
+    let below = store.merge(&[(None, one), (Some(RelPath::new("x/y").unwrap()), two)]).unwrap();
+    assert_eq!(fs::read_to_string(store.tree_path(below).join("x/y/a")).unwrap(), "2");
 }
 
 #[test]
@@ -72,21 +64,12 @@ fn verify_removes_what_is_damaged_and_only_that() {
     fs::remove_file(&file).unwrap();
     fs::write(&file, "3").unwrap();
     let key = Digest::of("key");
-    let result = ActionResult {
-        output: damaged,
-        seconds: 1.0,
-        cpu_seconds: 1.0,
-        unsandboxed: false,
-    };
+    let result = ActionResult { output: damaged, seconds: 1.0, cpu_seconds: 1.0, unsandboxed: false };
     store.record(key, &result).unwrap();
     let verified = store.verify().unwrap();
     assert_eq!((verified.sound, verified.damaged.len()), (1, 1));
     assert!(store.has_tree(sound) && !store.has_tree(damaged));
-    assert_eq!(
-        store.result(key),
-        None,
-        "a result without its output is none"
-    );
+    assert_eq!(store.result(key), None, "a result without its output is none");
 }
 
 #[test]
@@ -96,10 +79,7 @@ fn gc_keeps_what_it_is_told_and_wants_the_store_alone() {
     let other = adopt(&store, &[("a", "2")]);
     let second = Store::open(&folder.path().join("store")).unwrap();
     let keep = BTreeSet::from([kept]);
-    assert!(matches!(
-        store.gc(&keep, Duration::ZERO),
-        Err(StoreError::Busy(_))
-    ));
+    assert!(matches!(store.gc(&keep, Duration::ZERO), Err(StoreError::Busy(_))));
     drop(second);
     store.gc(&keep, Duration::ZERO).unwrap();
     assert!(store.has_tree(kept) && !store.has_tree(other));
@@ -136,11 +116,7 @@ fn a_published_file_replaces_in_one_step() {
 
 /// Names of up to two parts, contents of a few bytes.
 fn any_tree() -> impl Strategy<Value = std::collections::BTreeMap<String, Vec<u8>>> {
-    prop::collection::btree_map(
-        "[a-c]/[d-f]{1,2}",
-        prop::collection::vec(any::<u8>(), 0..9),
-        1..8,
-    )
+    prop::collection::btree_map("[a-c]/[d-f]{1,2}", prop::collection::vec(any::<u8>(), 0..9), 1..8)
 }
 
 proptest! {

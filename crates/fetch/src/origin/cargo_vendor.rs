@@ -16,19 +16,10 @@ pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginE
     let library_copy = desk.scratch.join("library");
     copy(library, &library_copy)?;
     let vendor = desk.scratch.join("vendor");
-    let cargo = vendoring
-        .rust
-        .as_ref()
-        .map_or_else(|| "cargo".into(), |rust| rust.join("bin/cargo"));
+    let cargo = vendoring.rust.as_ref().map_or_else(|| "cargo".into(), |rust| rust.join("bin/cargo"));
     let mut cargo = Command::new(cargo);
     cargo
-        .args([
-            "vendor",
-            "--locked",
-            "--versioned-dirs",
-            "--quiet",
-            "--sync",
-        ])
+        .args(["vendor", "--locked", "--versioned-dirs", "--quiet", "--sync"])
         .arg(library_copy.join("Cargo.toml"))
         .arg(&vendor)
         .current_dir(&source)
@@ -51,8 +42,7 @@ pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginE
 /// digest has checked them all.
 fn forget_files(checksum: &Path) -> Result<(), OriginError> {
     let unreadable = |error| OriginError::reason(format!("{}: {error}", checksum.display()));
-    let mut value: serde_json::Value =
-        serde_json::from_slice(&fs::read(checksum)?).map_err(unreadable)?;
+    let mut value: serde_json::Value = serde_json::from_slice(&fs::read(checksum)?).map_err(unreadable)?;
     value["files"] = serde_json::json!({});
     fs::write(checksum, value.to_string())?;
     Ok(())

@@ -7,11 +7,7 @@ use super::{Delivered, Desk};
 use crate::{client, error::OriginError};
 
 /// `PATH@vVERSION`; also gives the module's h1 digest.
-pub(crate) fn deliver(
-    desk: &Desk,
-    spec: &str,
-    expected: Option<&str>,
-) -> Result<(Delivered, String), OriginError> {
+pub(crate) fn deliver(desk: &Desk, spec: &str, expected: Option<&str>) -> Result<(Delivered, String), OriginError> {
     let mut go = Command::new("go");
     go.args(["mod", "download", "-json", spec])
         .current_dir(desk.scratch)
@@ -25,24 +21,13 @@ pub(crate) fn deliver(
         .map_err(|error| OriginError::reason(format!("`go mod download` gave no JSON: {error}")))?;
     let field = |name: &str| {
         let value = answer.get(name).and_then(|value| value.as_str());
-        value
-            .map(str::to_owned)
-            .ok_or_else(|| OriginError::reason(format!("`go mod download` gave no {name}")))
+        value.map(str::to_owned).ok_or_else(|| OriginError::reason(format!("`go mod download` gave no {name}")))
     };
     let (zip, sum) = (field("Zip")?, field("Sum")?);
     if let Some(expected) = expected.filter(|expected| *expected != sum) {
-        return Err(OriginError::WrongBytes {
-            expected: expected.to_owned(),
-            found: sum,
-        });
+        return Err(OriginError::WrongBytes { expected: expected.to_owned(), found: sum });
     }
-    Ok((
-        Delivered::Archive {
-            file: zip.into(),
-            strip: Some(depth(spec)),
-        },
-        sum,
-    ))
+    Ok((Delivered::Archive { file: zip.into(), strip: Some(depth(spec)) }, sum))
 }
 
 /// A module's archive holds everything below `PATH@vVERSION/`.

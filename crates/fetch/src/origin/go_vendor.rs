@@ -8,17 +8,12 @@ use super::{Delivered, Desk};
 use crate::{Wanted, client, error::OriginError};
 
 pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginError> {
-    let vendoring = wanted
-        .vendoring
-        .as_ref()
-        .ok_or_else(|| OriginError::reason("its program's source is not known"))?;
+    let vendoring =
+        wanted.vendoring.as_ref().ok_or_else(|| OriginError::reason("its program's source is not known"))?;
     let source = desk.scratch.join("source");
     copy(&vendoring.source_tree, &source)?;
     // The pinned Go where there is one, so that what it vendors does not depend on the machine's.
-    let go = vendoring
-        .go
-        .as_ref()
-        .map_or_else(|| "go".into(), |go| go.join("bin/go"));
+    let go = vendoring.go.as_ref().map_or_else(|| "go".into(), |go| go.join("bin/go"));
     let mut go = Command::new(go);
     go.args(["mod", "vendor"])
         .current_dir(&source)

@@ -9,9 +9,7 @@ use super::{Delivered, Desk};
 use crate::{client, error::OriginError};
 
 pub(super) fn deliver(desk: &Desk, spec: &str) -> Result<Delivered, OriginError> {
-    let (name, version) = spec
-        .split_once('@')
-        .ok_or_else(|| OriginError::reason("expected NAME@VERSION"))?;
+    let (name, version) = spec.split_once('@').ok_or_else(|| OriginError::reason("expected NAME@VERSION"))?;
     let package = desk.scratch.join("package");
     fs::create_dir_all(package.join("src"))?;
     fs::write(package.join("src/lib.rs"), "")?;
@@ -23,11 +21,7 @@ pub(super) fn deliver(desk: &Desk, spec: &str) -> Result<Delivered, OriginError>
         ),
     )?;
     let mut cargo = Command::new("cargo");
-    cargo
-        .arg("fetch")
-        .current_dir(&package)
-        .env("CARGO_TERM_COLOR", "never")
-        .env_remove("RUSTUP_TOOLCHAIN");
+    cargo.arg("fetch").current_dir(&package).env("CARGO_TERM_COLOR", "never").env_remove("RUSTUP_TOOLCHAIN");
     client::run(&mut cargo, &desk.fetcher.cancel)?;
     let file = cached(&format!("{name}-{version}.crate"))
         .ok_or_else(|| OriginError::reason("cargo fetched it, but its cache does not have it"))?;
@@ -39,11 +33,7 @@ pub(super) fn deliver(desk: &Desk, spec: &str) -> Result<Delivered, OriginError>
 /// The file in cargo's cache, whichever registry it came from.
 fn cached(file: &str) -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home =
-        home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))?;
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))?;
     let registries = fs::read_dir(home.join("registry/cache")).ok()?;
-    registries
-        .flatten()
-        .map(|registry| registry.path().join(file))
-        .find(|path| path.exists())
+    registries.flatten().map(|registry| registry.path().join(file)).find(|path| path.exists())
 }

@@ -39,18 +39,10 @@ impl Delivered {
 
 impl Desk<'_> {
     /// Has an origin deliver.
-    pub(crate) fn deliver(
-        &self,
-        origin: &Origin,
-        wanted: &Wanted,
-    ) -> Result<Delivered, OriginError> {
+    pub(crate) fn deliver(&self, origin: &Origin, wanted: &Wanted) -> Result<Delivered, OriginError> {
         match &origin.place {
             Place::Https(url) => Ok(Delivered::archive(self.download(url, origin.sha256)?)),
-            Place::Debian(path) => Ok(Delivered::archive(debian::deliver(
-                self,
-                path,
-                origin.sha256,
-            )?)),
+            Place::Debian(path) => Ok(Delivered::archive(debian::deliver(self, path, origin.sha256)?)),
             Place::GoModule(spec) => {
                 go_module::deliver(self, spec, origin.h1.as_deref()).map(|(delivered, _)| delivered)
             }
@@ -64,17 +56,11 @@ impl Desk<'_> {
     }
 
     /// Has a mirror deliver what an origin would.
-    pub(crate) fn mirrored(
-        &self,
-        mirror: &Mirror,
-        origin: &Origin,
-    ) -> Result<Delivered, OriginError> {
+    pub(crate) fn mirrored(&self, mirror: &Mirror, origin: &Origin) -> Result<Delivered, OriginError> {
         if let Place::Parts(parts) = &origin.place {
             return self.together(parts, |desk, part| desk.mirrored(mirror, part));
         }
-        let name = origin
-            .file_name()
-            .ok_or_else(|| OriginError::reason("no file that a mirror could have"))?;
+        let name = origin.file_name().ok_or_else(|| OriginError::reason("no file that a mirror could have"))?;
         let file = self.from_mirror(mirror, &name)?;
         let strip = match &origin.place {
             Place::GoModule(spec) => Some(go_module::depth(spec)),
@@ -88,9 +74,7 @@ impl Desk<'_> {
         match mirror {
             Mirror::Url(base) => self.download(&format!("{base}/{name}"), None),
             Mirror::Folder(..) => {
-                let file = mirror
-                    .file(name)
-                    .ok_or_else(|| OriginError::reason("it has no such file"))?;
+                let file = mirror.file(name).ok_or_else(|| OriginError::reason("it has no such file"))?;
                 let copy = self.scratch.join(name);
                 fs::copy(file, &copy)?;
                 Ok(copy)
@@ -108,10 +92,7 @@ impl Desk<'_> {
         for (number, part) in parts.iter().enumerate() {
             let scratch = self.scratch.join(format!("part-{number}"));
             fs::create_dir(&scratch)?;
-            let desk = Desk {
-                scratch: &scratch,
-                ..*self
-            };
+            let desk = Desk { scratch: &scratch, ..*self };
             let unpacked = desk.open(deliver(&desk, part)?, part, "unpacked")?;
             // rust-std-1.95.0-x86_64-unknown-linux-gnu/rust-std-x86_64-unknown-linux-gnu/lib/…
             let top = match (&part.place, unpacked.strip) {
@@ -125,33 +106,22 @@ impl Desk<'_> {
     }
 
     /// Downloads a URL. What was cut short is kept under the expected digest and continued next time.
-    pub(crate) fn download(
-        &self,
-        url: &str,
-        expected: Option<Digest>,
-    ) -> Result<PathBuf, OriginError> {
+    pub(crate) fn download(&self, url: &str, expected: Option<Digest>) -> Result<PathBuf, OriginError> {
         let fetcher = self.fetcher;
         let name = url.rsplit('/').next().unwrap_or("file");
         let to = self.scratch.join(name);
         let progress = |bytes| {
-            fetcher.reporter.event(Event::FetchProgress {
-                source: self.source_name.to_owned(),
-                bytes,
-            });
+            fetcher.reporter.event(Event::FetchProgress { source: self.source_name.to_owned(), bytes });
         };
         let Some(expected) = expected else {
-            fetcher
-                .http
-                .download(url, &to, &fetcher.cancel, &progress)?;
+            fetcher.http.download(url, &to, &fetcher.cancel, &progress)?;
             return Ok(to);
         };
         let partial = fetcher.store.root().join("partial");
         fs::create_dir_all(&partial)?;
         let part = partial.join(expected.to_string());
         let _held = fetcher.store.hold(&format!("part-{}", expected.short()))?;
-        fetcher
-            .http
-            .download(url, &part, &fetcher.cancel, &progress)?;
+        fetcher.http.download(url, &part, &fetcher.cancel, &progress)?;
         fs::rename(&part, &to)?;
         Ok(to)
     }
@@ -176,9 +146,7 @@ fn component_folder(unpacked: &Path) -> Result<PathBuf, OriginError> {
         match folders.len() {
             1 => top = folders.remove(0),
             _ => {
-                return Err(OriginError::reason(
-                    "expected the layout of a Rust distribution archive",
-                ));
+                return Err(OriginError::reason("expected the layout of a Rust distribution archive"));
             }
         }
     }

@@ -9,11 +9,7 @@ use super::{Delivered, Desk};
 use crate::{error::OriginError, shape};
 
 /// Copies what the recipe keeps: rustup's own folder is the user's.
-pub(super) fn deliver(
-    desk: &Desk,
-    toolchain: &str,
-    spec: &SourceSpec,
-) -> Result<Delivered, OriginError> {
+pub(super) fn deliver(desk: &Desk, toolchain: &str, spec: &SourceSpec) -> Result<Delivered, OriginError> {
     let from = folder(toolchain)?;
     let to = desk.scratch.join("toolchain");
     shape::copy_kept(&from, &to, spec, desk.wanted_host)?;

@@ -14,17 +14,9 @@ pub(super) fn deliver(desk: &Desk, file_name: &str) -> Result<Delivered, OriginE
     let [name, version, .., platforms] = parts[..] else {
         return Err(OriginError::reason("expected a wheel's file name"));
     };
-    let file = download(
-        desk,
-        name,
-        version,
-        &platforms.split('.').map(str::to_owned).collect::<Vec<_>>(),
-    )?;
+    let file = download(desk, name, version, &platforms.split('.').map(str::to_owned).collect::<Vec<_>>())?;
     if file.file_name().is_none_or(|found| found != file_name) {
-        return Err(OriginError::reason(format!(
-            "pip chose {} instead",
-            file.display()
-        )));
+        return Err(OriginError::reason(format!("pip chose {} instead", file.display())));
     }
     Ok(Delivered::archive(file))
 }
@@ -41,40 +33,20 @@ pub(crate) fn choose(desk: &Desk, name: &str, version: &str) -> Result<PathBuf, 
         "manylinux_2_12",
         "manylinux2010",
     ];
-    let platforms: Vec<_> = kinds
-        .iter()
-        .map(|kind| format!("{kind}_{cpu}"))
-        .chain(["any".to_owned()])
-        .collect();
+    let platforms: Vec<_> = kinds.iter().map(|kind| format!("{kind}_{cpu}")).chain(["any".to_owned()]).collect();
     download(desk, name, version, &platforms)
 }
 
-fn download(
-    desk: &Desk,
-    name: &str,
-    version: &str,
-    platforms: &[String],
-) -> Result<PathBuf, OriginError> {
+fn download(desk: &Desk, name: &str, version: &str, platforms: &[String]) -> Result<PathBuf, OriginError> {
     let to = desk.scratch.join("wheels");
     let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-        "--dest",
-    ])
-    .arg(&to);
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--dest"])
+        .arg(&to);
     for platform in platforms {
         pip.args(["--platform", platform]);
     }
     pip.arg(format!("{name}=={version}"));
     client::run(&mut pip, &desk.fetcher.cancel)?;
-    let entry = fs::read_dir(to)?
-        .next()
-        .ok_or_else(|| OriginError::reason("pip left no file"))??;
+    let entry = fs::read_dir(to)?.next().ok_or_else(|| OriginError::reason("pip left no file"))??;
     Ok(entry.path())
 }

@@ -69,22 +69,12 @@ impl Book {
             text: text.clone(),
         })?;
         let name = recipe.name.get_ref().clone();
-        let page = Page {
-            recipe,
-            text,
-            patches: BTreeMap::new(),
-        };
-        let stem = path
-            .rsplit('/')
-            .next()
-            .and_then(|file| file.strip_suffix(".toml"));
+        let page = Page { recipe, text, patches: BTreeMap::new() };
+        let stem = path.rsplit('/').next().and_then(|file| file.strip_suffix(".toml"));
         if stem != Some(&name) {
             return Err(page.value_error(
                 page.recipe.name.span(),
-                format!(
-                    "recipe is named `{name}`, its file `{}`",
-                    stem.unwrap_or(path)
-                ),
+                format!("recipe is named `{name}`, its file `{}`", stem.unwrap_or(path)),
                 "must be the file's name",
                 None,
             ));
@@ -95,25 +85,10 @@ impl Book {
     }
 
     /// Adds a patch for a recipe: for one line of it, or for all.
-    pub fn add_patch(
-        &mut self,
-        recipe: &str,
-        line: Option<&str>,
-        file: &str,
-        text: String,
-    ) -> Result<(), RecipeError> {
+    pub fn add_patch(&mut self, recipe: &str, line: Option<&str>, file: &str, text: String) -> Result<(), RecipeError> {
         let known = self.names();
-        let page = self
-            .pages
-            .get_mut(recipe)
-            .ok_or_else(|| RecipeError::Unknown {
-                name: recipe.to_owned(),
-                known,
-            })?;
-        page.patches
-            .entry(line.unwrap_or_default().to_owned())
-            .or_default()
-            .insert(file.to_owned(), text);
+        let page = self.pages.get_mut(recipe).ok_or_else(|| RecipeError::Unknown { name: recipe.to_owned(), known })?;
+        page.patches.entry(line.unwrap_or_default().to_owned()).or_default().insert(file.to_owned(), text);
         Ok(())
     }
 
@@ -161,9 +136,7 @@ impl Book {
         let page = &self.pages[name];
         for need in page.recipe.needs.iter().chain(&page.recipe.tools) {
             if let Some(start) = path.iter().position(|seen| seen == need.get_ref()) {
-                let cycle = [&path[start..], &[need.get_ref().as_str()]]
-                    .concat()
-                    .join(" → ");
+                let cycle = [&path[start..], &[need.get_ref().as_str()]].concat().join(" → ");
                 return Err(page.value_error(
                     need.span(),
                     format!("recipes need each other: {cycle}"),
@@ -198,22 +171,9 @@ impl Book {
             Some((name, line)) => (name.as_str(), line.clone()),
             None => ("", Default::default()),
         };
-        let driver = line
-            .drivers()
-            .pop()
-            .or_else(|| recipe.drivers().pop())
-            .unwrap_or(Driver::Source);
-        let allocator = recipe
-            .allocator
-            .as_ref()
-            .map(|a| a.choice)
-            .unwrap_or_default();
-        let texts = |spanned: &[toml::Spanned<String>]| {
-            spanned
-                .iter()
-                .map(|s| s.get_ref().clone())
-                .collect::<Vec<_>>()
-        };
+        let driver = line.drivers().pop().or_else(|| recipe.drivers().pop()).unwrap_or(Driver::Source);
+        let allocator = recipe.allocator.as_ref().map(|a| a.choice).unwrap_or_default();
+        let texts = |spanned: &[toml::Spanned<String>]| spanned.iter().map(|s| s.get_ref().clone()).collect::<Vec<_>>();
         let mut patches = page.patches.get("").cloned().unwrap_or_default();
         if !line_name.is_empty() {
             patches.extend(page.patches.get(line_name).cloned().unwrap_or_default());
@@ -222,16 +182,11 @@ impl Book {
             name: name.to_owned(),
             version: version.clone(),
             license: recipe.license.clone(),
-            license_files: line
-                .license_files
-                .unwrap_or_else(|| recipe.license_files.clone()),
+            license_files: line.license_files.unwrap_or_else(|| recipe.license_files.clone()),
             needs: texts(&recipe.needs),
             tools: texts(&recipe.tools),
             allocator,
-            source: line
-                .source
-                .unwrap_or_else(|| recipe.source.clone())
-                .into_inner(),
+            source: line.source.unwrap_or_else(|| recipe.source.clone()).into_inner(),
             driver,
             install: line.install.unwrap_or_else(|| recipe.install.clone()),
             patches,
@@ -247,10 +202,7 @@ impl Book {
     }
 
     fn page(&self, name: &str) -> Result<&Page, RecipeError> {
-        self.pages.get(name).ok_or_else(|| RecipeError::Unknown {
-            name: name.to_owned(),
-            known: self.names(),
-        })
+        self.pages.get(name).ok_or_else(|| RecipeError::Unknown { name: name.to_owned(), known: self.names() })
     }
 }
 
@@ -258,8 +210,7 @@ impl Page {
     /// What one file alone can show.
     fn check(&self) -> Result<(), RecipeError> {
         let recipe = &self.recipe;
-        let sections =
-            std::iter::once(recipe.drivers()).chain(recipe.line.values().map(Line::drivers));
+        let sections = std::iter::once(recipe.drivers()).chain(recipe.line.values().map(Line::drivers));
         for drivers in sections {
             if drivers.len() > 1 {
                 return Err(self.value_error(
@@ -270,8 +221,8 @@ impl Page {
                 ));
             }
         }
-        let sources = std::iter::once(&recipe.source)
-            .chain(recipe.line.values().filter_map(|line| line.source.as_ref()));
+        let sources =
+            std::iter::once(&recipe.source).chain(recipe.line.values().filter_map(|line| line.source.as_ref()));
         for source in sources {
             if let Some(pattern) = &source.get_ref().pattern
                 && let Err(error) = Regex::new(pattern)
@@ -294,13 +245,7 @@ impl Page {
         label: &str,
         help: Option<String>,
     ) -> RecipeError {
-        RecipeError::Value {
-            message,
-            text: self.text.clone(),
-            at: at.into(),
-            label: label.to_owned(),
-            help,
-        }
+        RecipeError::Value { message, text: self.text.clone(), at: at.into(), label: label.to_owned(), help }
     }
 }
 
@@ -391,15 +336,10 @@ configure = ["--disable-dl"]
 
     #[test]
     fn versions_are_taken_apart() {
-        let source = SourceSpec {
-            pattern: Some(r"(?<y>\d+)_(?<m>\d+)_(?<d>\d+)\.(?<commit>\w+)".into()),
-            ..Default::default()
-        };
+        let source =
+            SourceSpec { pattern: Some(r"(?<y>\d+)_(?<m>\d+)_(?<d>\d+)\.(?<commit>\w+)".into()), ..Default::default() };
         assert_eq!(
-            source.expand(
-                "passt_0.0~git{y}{m}{d}.{commit}.orig.tar.xz",
-                &Version::new("2026_07_28.f8df3f1")
-            ),
+            source.expand("passt_0.0~git{y}{m}{d}.{commit}.orig.tar.xz", &Version::new("2026_07_28.f8df3f1")),
             Some("passt_0.0~git20260728.f8df3f1.orig.tar.xz".into())
         );
     }

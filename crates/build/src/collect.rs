@@ -1,0 +1,87 @@
+//! Taking what a build left in its work folder. The folder was written by programs that nobody here
+//! vouches for: nothing outside it is followed to.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use globset::GlobBuilder;
+use rst_model::{Collect, RelPath};
+
+use crate::error::BuildError;
+
+/// Copies what each rule names from the work folder to the output folder.
+pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(), BuildError> {
+    let work = fs::canonicalize(work)?;
+    for rule in rules {
+        let found = matching(&work, rule)?;
+        if found.is_empty() && !rule.optional {
+            return Err(BuildError::NotMade { path: rule.from.clone() });
+        }
+        for file in &found {
+            let to = match rule.to.strip_suffix('/') {
+                Some(folder) => Path::new(folder).join(kept_name(&work, rule, file)),
+                None => PathBuf::from(&rule.to),
+            };
+            take(&work, file, &output.join(checked(&to)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// The files a rule names, sorted.
+fn matching(work: &Path, rule: &Collect) -> Result<Vec<PathBuf>, BuildError> {
+    let mut found = Vec::new();
+    if let Some(folder) = rule.from.strip_suffix('/') {
+        let top = work.join(folder);
+        if top.is_dir() {
+            for entry in walkdir::WalkDir::new(&top).sort_by_file_name() {
+                let entry = entry.map_err(std::io::Error::from)?;
+                if !entry.file_type().is_dir() {
+                    found.push(entry.into_path());
+                }
+            }
+        }
+    } else if rule.from.contains(['*', '?', '[', '{']) {
+        let glob = GlobBuilder::new(&rule.from).literal_separator(true).build();
+        let glob = glob.map_err(|error| BuildError::Pattern { reason: error.to_string() })?.compile_matcher();
+        // Only the folder before the first pattern is walked.
+        let fixed: PathBuf = Path::new(&rule.from)
+            .components()
+            .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
+            .collect();
+        for entry in walkdir::WalkDir::new(work.join(fixed)).sort_by_file_name().into_iter().flatten() {
+            let relative = entry.path().strip_prefix(work).unwrap_or(entry.path());
+            if !entry.file_type().is_dir() && glob.is_match(relative) {
+                found.push(entry.into_path());
+            }
+        }
+    } else if fs::symlink_metadata(work.join(&rule.from)).is_ok() {
+        found.push(work.join(&rule.from));
+    }
+    Ok(found)
+}
+
+/// Below a folder names are kept whole; otherwise the last part is.
+fn kept_name(work: &Path, rule: &Collect, file: &Path) -> PathBuf {
+    match rule.from.strip_suffix('/').and_then(|folder| file.strip_prefix(work.join(folder)).ok()) {
+        Some(inner) => inner.to_owned(),
+        None => PathBuf::from(file.file_name().unwrap_or_default()),
+    }
+}
+
+/// Copies one file. A link to a file inside the work folder becomes that file.
+fn take(work: &Path, file: &Path, to: &Path) -> Result<(), BuildError> {
+    let real = fs::canonicalize(file)?;
+    if !real.starts_with(work) {
+        return Err(BuildError::Leaves { path: file.display().to_string() });
+    }
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(real, to)?;
+    Ok(())
+}
+
+fn checked(to: &Path) -> Result<RelPath, BuildError> {
+    RelPath::new(&to.to_string_lossy()).map_err(|error| BuildError::Pattern { reason: error.to_string() })
+}

@@ -1,0 +1,135 @@
+//! From a node of the graph to the action that builds it: everything it will see, as plain data.
+
+use std::collections::BTreeMap;
+
+use rst_model::{
+    Action, Arch, CacheMount, Collect, Digest, RelPath, Step,
+    recipe::{Driver, Install},
+};
+
+use crate::{
+    driver::{self, Context},
+    graph::{Graph, Node, NodeId},
+    toolchain::Zig,
+};
+
+/// SOURCE_DATE_EPOCH of every build and the time of every file in an archive: 2026-01-01, in seconds
+/// since 1970. A constant, so that the day of a build shows nowhere.
+pub const EPOCH: i64 = 1_767_225_600;
+
+/// Where the tree of a tool is seen.
+pub(crate) fn tool_mount(name: &str) -> String {
+    match name {
+        "zig" => Zig::MOUNT.to_owned(),
+        "go" => "/go".to_owned(),
+        _ => format!("/tools/{name}"),
+    }
+}
+
+/// The mount that stands for the whole root: the build root.
+pub(crate) const ROOT_TOOL: &str = "build-root";
+
+/// The action for a node, once what it needs is built: `outputs` has the trees of its needs.
+pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) -> Action {
+    let node = &graph.nodes[id];
+    let libraries: Vec<_> = node.needs.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
+    let zig = Zig { platform: node.platform, host: Arch::HOST };
+    let context =
+        Context { component: &node.component, platform: node.platform, zig, libraries: &libraries, epoch: EPOCH };
+    let plan = driver::plan(&context);
+
+    let mut mounts = BTreeMap::new();
+    for (name, source) in &node.sources.tools {
+        mounts.insert(tool_mount(name), source.locked.tree);
+    }
+    for (need, name) in node.needs.iter().zip(&libraries) {
+        mounts.insert(format!("/deps/{name}"), outputs[need]);
+    }
+    let mut checkouts = BTreeMap::from([(path("src"), node.sources.own.locked.tree)]);
+    if let Some(vendor) = &node.sources.vendor {
+        // Patches may change dependencies, so those are copied only where there is a patch.
+        if node.component.patches.is_empty() {
+            mounts.insert("/b/src/vendor".to_owned(), vendor.locked.tree);
+        } else {
+            checkouts.insert(path("src/vendor"), vendor.locked.tree);
+        }
+    }
+
+    let mut files = zig.commands();
+    files.extend(plan.files);
+    let mut steps = Vec::new();
+    for (name, text) in &node.component.patches {
+        files.insert(path(&format!("patches/{name}")), text.clone());
+        let input = format!("--input=/b/patches/{name}");
+        let argv = ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", &input];
+        steps.push(Step {
+            commands: vec![rst_model::Command {
+                argv: argv.map(str::to_owned).to_vec(),
+                cwd: driver::SOURCE_FOLDER.to_owned(),
+                env: BTreeMap::new(),
+            }],
+        });
+    }
+    steps.extend(plan.steps);
+
+    let mut env = driver::base_env(EPOCH);
+    env.extend(zig.env());
+    env.extend(plan.env);
+    Action {
+        name: node.component.name.clone(),
+        platform: node.platform,
+        cache: go_cache(node, &mounts),
+        mounts,
+        checkouts,
+        files,
+        env,
+        steps,
+        collect: collect(node, &context, &plan.products),
+    }
+}
+
+/// Go's cache knows Go sources and flags, not C headers, compilers or the build root: it is valid for
+/// one set of those.
+fn go_cache(node: &Node, mounts: &BTreeMap<String, Digest>) -> Option<CacheMount> {
+    if !matches!(node.component.driver, Driver::Go(_)) {
+        return None;
+    }
+    let unseen: Vec<_> = mounts.iter().filter(|(target, _)| !target.starts_with("/b/")).collect();
+    Some(CacheMount {
+        target: driver::GO_CACHE.to_owned(),
+        name: "go-build".to_owned(),
+        validity: Digest::of_json(&(node.platform, unseen)),
+    })
+}
+
+fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
+    let mut collect = Vec::new();
+    for (to, install) in &node.component.install {
+        let from = match install {
+            Install::Everywhere(from) => from,
+            Install::On { from, arch } if *arch == node.platform.arch => from,
+            Install::On { .. } => continue,
+        };
+        let from = context.fill(from);
+        let from = match from.strip_prefix("/b/") {
+            Some(absolute) => absolute.to_owned(),
+            None => format!("{products}/{from}"),
+        };
+        collect.push(Collect { from, to: context.fill(to), optional: false });
+    }
+    for from in &node.component.license_files {
+        let to = format!("{LICENSES}/{}/", node.component.name);
+        collect.push(Collect { from: format!("src/{from}"), to, optional: false });
+    }
+    collect.push(Collect { from: "twin/".to_owned(), to: format!("{TWINS}/"), optional: true });
+    collect
+}
+
+/// Where in an output tree the unstripped programs are.
+pub const TWINS: &str = ".twins";
+/// Where in an output tree the licence texts are, a folder for each component.
+pub const LICENSES: &str = ".licenses";
+
+fn path(text: &str) -> RelPath {
+    RelPath::new(text).expect("a constant below the work folder")
+}

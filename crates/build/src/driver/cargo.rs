@@ -1,0 +1,77 @@
+//! `cargo`: a crate's programs, with the standard library compiled from source, since there is no
+//! prebuilt one for musl that is ours.
+
+use rst_model::{Platform, RelPath, recipe::Cargo};
+
+use super::{Context, Plan, TWINS, joined, step_with};
+
+const SOURCES: &str = r#"[source.crates-io]
+replace-with = "vendored"
+
+[source.vendored]
+directory = "/b/src/vendor"
+"#;
+
+pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
+    let target = context.platform.rust_triple();
+    let host = Platform { arch: context.zig.host };
+    let host_triple = format!("{}-unknown-linux-gnu", host.arch.cpu());
+    let mut rustflags: Vec<String> = [
+        "-Ctarget-feature=+crt-static",
+        "-Clink-self-contained=no",
+        "-Crelocation-model=static",
+        "--remap-path-prefix=/b/src/vendor=v",
+        "--remap-path-prefix=/b/src=s",
+        "--remap-path-prefix=/tools/rust-library=r",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for word in [context.ldflags(), context.allocator()].concat() {
+        rustflags.push(format!("-Clink-arg={word}"));
+    }
+    let variable = |prefix: &str, triple: &str, suffix: &str| {
+        format!("{prefix}_{}_{suffix}", triple.to_uppercase().replace('-', "_"))
+    };
+    let mut env: std::collections::BTreeMap<String, String> = [
+        ("PATH", "/b/bin:/tools/rust/bin:/usr/bin"),
+        ("CARGO_HOME", "/b/cargo-home"),
+        ("CARGO_TERM_COLOR", "never"),
+        ("CARGO_INCREMENTAL", "0"),
+        ("CARGO_NET_OFFLINE", "true"),
+        ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
+        // Stripped by the linker, so that the twin of the link is not.
+        ("CARGO_PROFILE_RELEASE_STRIP", "none"),
+        ("CARGO_PROFILE_RELEASE_LTO", "thin"),
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+        ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+        // -Z build-std, with the stable compiler.
+        ("RUSTC_BOOTSTRAP", "1"),
+        ("__CARGO_TESTS_ONLY_SRC_ROOT", "/tools/rust-library"),
+        ("LD_LIBRARY_PATH", "/tools/rust/lib"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    env.insert(variable("CARGO_TARGET", &target, "LINKER"), "/b/bin/rust-cc".to_owned());
+    env.insert(variable("CARGO_TARGET", &target, "RUSTFLAGS"), joined(&rustflags));
+    env.insert(variable("CARGO_TARGET", &host_triple, "LINKER"), "/b/bin/host-rust-cc".to_owned());
+    env.insert(format!("CC_{}", target.replace('-', "_")), "cc".to_owned());
+    env.insert(format!("CC_{}", host_triple.replace('-', "_")), "host-cc".to_owned());
+    for (name, value) in &options.env {
+        env.insert(name.clone(), context.fill(value));
+    }
+    let mut argv =
+        ["cargo", "build", "--release", "--locked", "-j{jobs}", "-Zbuild-std=std,panic_abort", "--target", &target]
+            .map(str::to_owned)
+            .to_vec();
+    for program in &options.programs {
+        argv.extend(["--bin".to_owned(), program.clone()]);
+    }
+    Plan {
+        files: [(RelPath::new("cargo-home/config.toml").expect("a plain name"), SOURCES.to_owned())].into(),
+        env,
+        steps: vec![step_with(argv, &[("RST_TWIN", TWINS)])],
+        products: format!("src/target/{target}/release"),
+    }
+}

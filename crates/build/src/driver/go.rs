@@ -1,0 +1,68 @@
+//! `go`: programs of one module, with cgo through Zig and its dependencies vendored.
+
+use rst_model::{
+    Command, Step,
+    recipe::{Go, GoProgram},
+};
+
+use super::{Context, Plan, SOURCE, TWINS, joined};
+
+/// Where Go's build cache is seen.
+pub const CACHE: &str = "/gocache";
+
+pub(super) fn plan(context: &Context, options: &Go) -> Plan {
+    let steps = options.program.iter().map(|program| build(context, options, program)).collect();
+    let cflags = context.cflags(&["-D_LARGEFILE64_SOURCE".to_owned()]);
+    let ldflags = context.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
+    let env = [
+        ("PATH", "/b/bin:/go/bin:/usr/bin".to_owned()),
+        ("GOROOT", "/go".to_owned()),
+        ("GOPATH", "/b/gopath".to_owned()),
+        ("GOCACHE", CACHE.to_owned()),
+        ("GOOS", "linux".to_owned()),
+        ("GOARCH", context.platform.arch.oci().to_owned()),
+        // The oldest processors of each architecture, said rather than inherited.
+        ("GOAMD64", "v1".to_owned()),
+        ("GOARM64", "v8.0".to_owned()),
+        ("GOENV", "off".to_owned()),
+        ("GOFLAGS", "-mod=vendor -trimpath -buildvcs=false".to_owned()),
+        ("GOPROXY", "off".to_owned()),
+        ("GOSUMDB", "off".to_owned()),
+        ("GOTELEMETRY", "off".to_owned()),
+        ("GOTOOLCHAIN", "local".to_owned()),
+        ("GOWORK", "off".to_owned()),
+        ("CGO_ENABLED", "1".to_owned()),
+        ("CC", "cc".to_owned()),
+        ("PKG_CONFIG", "pkg-config".to_owned()),
+        ("PKG_CONFIG_LIBDIR", context.pkg_config_path()),
+        ("CGO_CFLAGS", joined(&cflags)),
+        ("CGO_LDFLAGS", joined(&ldflags)),
+    ];
+    Plan {
+        env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        steps,
+        products: "out".to_owned(),
+        ..Plan::default()
+    }
+}
+
+fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {
+    let external = [context.ldflags(), context.allocator()].concat();
+    let mut linker =
+        vec!["-s -w -buildid= -linkmode external".to_owned(), format!("-extldflags '{}'", joined(&external))];
+    for (symbol, value) in &program.set {
+        linker.push(format!("-X '{symbol}={}'", context.fill(value)));
+    }
+    let output = format!("/b/out/{}", program.name);
+    let tags = options.tags.join(",");
+    let linker = linker.join(" ");
+    let argv = ["go", "build", "-p", "{jobs}", "-tags", &tags, "-ldflags", &linker, "-o", &output, &program.package];
+    Step {
+        commands: vec![Command {
+            argv: argv.map(str::to_owned).to_vec(),
+            cwd: SOURCE.to_owned(),
+            // Go links every program as a.out: a folder of its own for each twin.
+            env: [("RST_TWIN".to_owned(), format!("{TWINS}/{}", program.name))].into(),
+        }],
+    }
+}

@@ -1,0 +1,99 @@
+//! What can go wrong while building.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+/// A build that did not come to its end.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum BuildError {
+    /// A command failed. The reporter shows the log's last lines.
+    #[error("{name} {version} for {platform} failed: `{command}` {how}")]
+    #[diagnostic(help(
+        "whole log: {} (or `rst log {name}`)\nto look around where it failed: rst build {name}@{version} --platform {platform} --shell",
+        log.display()
+    ))]
+    Command {
+        /// The component.
+        name: String,
+        /// Its version.
+        version: String,
+        /// What for.
+        platform: String,
+        /// The command as run.
+        command: String,
+        /// `exited with 2`, `was killed by signal 9`.
+        how: String,
+        /// The last lines of the log.
+        last_lines: Vec<String>,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// A build ended well but a file of `install` is not there.
+    #[error("build left no `{path}`, which the recipe's install table names")]
+    NotMade {
+        /// Relative to the work folder.
+        path: String,
+    },
+    /// A link that leads out of the work folder.
+    #[error("`{path}` leads out of the build's folder")]
+    Leaves {
+        /// The link.
+        path: String,
+    },
+    /// A pattern or path of a recipe that cannot be used.
+    #[error("install table: {reason}")]
+    Pattern {
+        /// Why.
+        reason: String,
+    },
+    /// An archive that is not what it must be.
+    #[error("{archive}: {failed} of {claims} claims failed")]
+    #[diagnostic(help("`rst prove {archive}` shows all"))]
+    Proof {
+        /// Its name.
+        archive: String,
+        /// How many claims failed.
+        failed: usize,
+        /// Of how many.
+        claims: usize,
+        /// Each failed one in a line.
+        lines: Vec<String>,
+    },
+    /// Ctrl-C or SIGTERM.
+    #[error("interrupted")]
+    Interrupted,
+    /// Two components have the same file.
+    #[error("{archive}: `{path}` is both {first}'s and {second}'s")]
+    Twice {
+        /// The archive.
+        archive: String,
+        /// The file.
+        path: String,
+        /// A component.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// A source could not be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fetch(#[from] rst_fetch::FetchError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] rst_store::StoreError),
+    /// The sandbox.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sandbox(#[from] rst_sandbox::Error),
+    /// The graph.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Graph(#[from] crate::graph::GraphError),
+    /// Writing an archive.
+    #[error(transparent)]
+    Archive(#[from] rst_archive::WriteError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

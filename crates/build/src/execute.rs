@@ -1,0 +1,290 @@
+//! Running one action: a private work folder, the sandbox, and what is taken from it.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use fs_err as fs;
+use rst_model::{Action, CacheMount, Command, Digest, Platform, RelPath, Step};
+use rst_sandbox::{Cancel, Mount, MountSource, Spec};
+use rst_store::{ActionResult, Held, Scratch, Store};
+
+use crate::{
+    collect::collect,
+    compose::{EPOCH, ROOT_TOOL, tool_mount},
+    driver,
+    error::BuildError,
+    toolchain::{Zig, seed_steps},
+};
+
+/// What running an action needs beside the action.
+pub(crate) struct Executor<'a> {
+    pub store: &'a Store,
+    pub jobs: usize,
+    pub cancel: &'a Cancel,
+    /// Whether caches of tools may be used; without, every action starts from nothing.
+    pub warm: bool,
+}
+
+/// How many of a log's lines an error shows.
+const LAST_LINES: usize = 30;
+
+impl Executor<'_> {
+    /// Runs an action unless its result is there already, and keeps the result.
+    pub(crate) fn run(&self, action: &Action, version: &str) -> Result<ActionResult, BuildError> {
+        let key = action.key();
+        // Another process may be at the same action: wait for it, then take its result.
+        let _held = self.store.hold(&key.to_string())?;
+        if let Some(result) = self.store.result(key) {
+            return Ok(result);
+        }
+        let begun = Instant::now();
+        let (scratch, work) = self.prepare(action)?;
+        let _cache_held = self.hold_cache(action)?;
+        let log = self.store.log_path(key);
+        let spec = self.spec(action, &work, action.steps.clone(), &log)?;
+        let outcome = self.enter(&spec, action, version)?;
+        let output = scratch.path().join("output");
+        fs::create_dir(&output)?;
+        collect(&work, &action.collect, &output)?;
+        let result = ActionResult {
+            output: self.store.adopt(&output)?,
+            seconds: begun.elapsed().as_secs_f64(),
+            cpu_seconds: outcome.cpu_ms as f64 / 1000.0,
+            unsandboxed: false,
+        };
+        self.store.record(key, &result)?;
+        Ok(result)
+    }
+
+    /// Opens a shell where the action would run.
+    pub(crate) fn shell(&self, action: &Action) -> Result<(), BuildError> {
+        let (_scratch, work) = self.prepare(action)?;
+        let mut text = String::from("# What this build runs, one line a command.\n");
+        for command in action.steps.iter().flat_map(|step| &step.commands) {
+            text.push_str(&format!("# cd {}; {}\n", command.cwd, command.argv.join(" ")));
+        }
+        fs::write(work.join("commands"), text)?;
+        let shell = Command {
+            argv: vec!["sh".to_owned()],
+            cwd: driver::SOURCE_FOLDER.to_owned(),
+            env: [("PS1".to_owned(), format!("{} in the sandbox (commands: /b/commands)$ ", action.name))].into(),
+        };
+        let log = work.join("shell.log");
+        let mut spec = self.spec(action, &work, vec![Step { commands: vec![shell] }], &log)?;
+        spec.interactive = true;
+        // How the person left the shell is no failure.
+        match rst_sandbox::run(&spec, self.cancel) {
+            Ok(_) | Err(rst_sandbox::Error::CommandFailed { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the work folder: sources copied, files written, Zig's compiled libc laid in.
+    fn prepare(&self, action: &Action) -> Result<(Scratch, PathBuf), BuildError> {
+        let scratch = self.store.scratch()?;
+        let work = scratch.path().join("work");
+        for folder in ["home", "bin", "out", "dest", "src", "tmp"] {
+            fs::create_dir_all(work.join(folder))?;
+        }
+        for (path, tree) in &action.checkouts {
+            self.store.checkout(*tree, &work.join(path))?;
+        }
+        // A mount below the work folder needs a place to stand on.
+        for target in action.mounts.keys() {
+            if let Some(inner) = target.strip_prefix("/b/") {
+                fs::create_dir_all(work.join(inner))?;
+            }
+        }
+        for (path, text) in &action.files {
+            write_file(&work.join(path), text)?;
+        }
+        if self.warm {
+            self.lay_in_seed(action, &work)?;
+        }
+        Ok((scratch, work))
+    }
+
+    /// One Go build at a time for a cache: two would compile the same packages twice.
+    fn hold_cache(&self, action: &Action) -> Result<Option<Held>, BuildError> {
+        match &action.cache {
+            Some(cache) if self.warm => {
+                let name = format!("{}-{}", cache.name, cache.validity.short());
+                Ok(Some(self.store.hold(&name)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn spec(&self, action: &Action, work: &Path, steps: Vec<Step>, log: &Path) -> Result<Spec, BuildError> {
+        let mut root = Vec::new();
+        let mut mount = |target: &str, source: MountSource| {
+            root.push(Mount { target: target.to_owned(), source });
+        };
+        for (target, tree) in &action.mounts {
+            let tree = self.store.tree_path(*tree);
+            if *target == tool_mount(ROOT_TOOL) {
+                mount_build_root(&tree, &mut mount)?;
+            } else {
+                mount(target, MountSource::ReadOnly(tree));
+            }
+        }
+        mount(Action::WORK, MountSource::Writable(work.to_owned()));
+        if let Some(cache) = &action.cache {
+            mount(&cache.target, MountSource::Writable(self.cache_folder(cache, work)?));
+        }
+        Ok(Spec {
+            root,
+            env: action.env.clone(),
+            steps: steps.into_iter().map(|step| self.with_jobs(step)).collect(),
+            jobs: self.jobs,
+            log: log.to_owned(),
+            ..Spec::default()
+        })
+    }
+
+    fn cache_folder(&self, cache: &CacheMount, work: &Path) -> Result<PathBuf, BuildError> {
+        if self.warm {
+            return Ok(self.store.cache(&cache.name, cache.validity)?);
+        }
+        let cold = work.with_file_name("cache");
+        fs::create_dir_all(&cold)?;
+        Ok(cold)
+    }
+
+    fn with_jobs(&self, mut step: Step) -> Step {
+        for command in &mut step.commands {
+            for word in &mut command.argv {
+                *word = word.replace("{jobs}", &self.jobs.to_string());
+            }
+        }
+        step
+    }
+
+    fn enter(&self, spec: &Spec, action: &Action, version: &str) -> Result<rst_sandbox::Outcome, BuildError> {
+        match rst_sandbox::run(spec, self.cancel) {
+            Ok(outcome) => Ok(outcome),
+            Err(rst_sandbox::Error::Cancelled) => Err(BuildError::Interrupted),
+            Err(rst_sandbox::Error::CommandFailed { argv, how }) => Err(BuildError::Command {
+                name: action.name.clone(),
+                version: version.to_owned(),
+                platform: action.platform.to_string(),
+                command: argv.join(" "),
+                how,
+                last_lines: last_lines(&spec.log),
+                log: spec.log.clone(),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Copies Zig's compiled musl and compiler_rt into the work folder, compiling them when nobody
+    /// has. They depend on Zig and the platform alone, so they are no part of any action's key.
+    fn lay_in_seed(&self, action: &Action, work: &Path) -> Result<(), BuildError> {
+        let Some(zig) = action.mounts.get(Zig::MOUNT) else { return Ok(()) };
+        let toolchain = Zig { platform: action.platform, host: rst_model::Arch::HOST };
+        let seed = seed_action(action, toolchain, *zig);
+        let key = seed.key();
+        let _held = self.store.hold(&key.to_string())?;
+        let output = match self.store.result(key) {
+            Some(result) => result.output,
+            None => self.make_seed(&seed, key)?,
+        };
+        self.store.checkout(output, &work.join("zig-cache"))?;
+        Ok(())
+    }
+
+    fn make_seed(&self, seed: &Action, key: Digest) -> Result<Digest, BuildError> {
+        let begun = Instant::now();
+        let scratch = self.store.scratch()?;
+        let work = scratch.path().join("work");
+        for (path, text) in &seed.files {
+            write_file(&work.join(path), text)?;
+        }
+        let spec = self.spec(seed, &work, seed.steps.clone(), &self.store.log_path(key))?;
+        let outcome = self.enter(&spec, seed, "seed")?;
+        let cache = work.join("zig-cache");
+        // What was being written when a process ended is of no use to others.
+        let _ = fs::remove_dir_all(cache.join("tmp"));
+        let result = ActionResult {
+            output: self.store.adopt(&cache)?,
+            seconds: begun.elapsed().as_secs_f64(),
+            cpu_seconds: outcome.cpu_ms as f64 / 1000.0,
+            unsandboxed: false,
+        };
+        self.store.record(key, &result)?;
+        Ok(result.output)
+    }
+}
+
+fn seed_action(of: &Action, zig: Zig, tree: Digest) -> Action {
+    let root = tool_mount(ROOT_TOOL);
+    let mut mounts = BTreeMap::from([(Zig::MOUNT.to_owned(), tree)]);
+    if let Some(tree) = of.mounts.get(&root) {
+        mounts.insert(root, *tree);
+    }
+    let mut files = zig.commands();
+    let source = RelPath::new("seed.c").expect("a plain name");
+    files.insert(source, "int main(void) { return 0; }\n".to_owned());
+    let mut env = driver::base_env(EPOCH);
+    env.extend(zig.env());
+    Action {
+        name: "zig-libc".to_owned(),
+        platform: Platform { ..zig.platform },
+        mounts,
+        checkouts: BTreeMap::new(),
+        files,
+        env,
+        steps: seed_steps(zig),
+        collect: Vec::new(),
+        cache: None,
+    }
+}
+
+/// The build root's own top folders become those of the sandbox.
+fn mount_build_root(tree: &Path, mount: &mut impl FnMut(&str, MountSource)) -> Result<(), BuildError> {
+    for entry in fs::read_dir(tree)? {
+        let entry = entry?;
+        let target = format!("/{}", entry.file_name().to_string_lossy());
+        if matches!(target.as_str(), "/dev" | "/proc" | "/tmp" | "/b" | "/etc" | "/sys" | "/run" | "/home" | "/root") {
+            continue;
+        }
+        if entry.file_type()?.is_symlink() {
+            let link = fs::read_link(entry.path())?;
+            mount(&target, MountSource::Symlink(link.to_string_lossy().into_owned()));
+        } else if entry.file_type()?.is_dir() {
+            mount(&target, MountSource::ReadOnly(entry.path()));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file of the work folder; what begins with `#!` is a program.
+fn write_file(path: &Path, text: &str) -> Result<(), BuildError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = fs::File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    // The same time as every other file of a work folder: make compares them.
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(rst_store::MTIME.unsigned_abs());
+    file.file().set_modified(time)?;
+    Ok(())
+}
+
+fn last_lines(log: &Path) -> Vec<String> {
+    let Ok(file) = fs::File::open(log) else { return Vec::new() };
+    let mut lines = std::collections::VecDeque::new();
+    for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
+        if lines.len() == LAST_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(String::from_utf8_lossy(&line).into_owned());
+    }
+    lines.into()
+}

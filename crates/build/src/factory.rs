@@ -1,0 +1,378 @@
+//! The one road from a graph to archives in `dist/`: what is cached is found first, without fetching
+//! anything; the rest becomes tasks.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use rst_fetch::{Fetcher, Vendoring, Wanted};
+use rst_model::{
+    Action, Digest, Platform,
+    event::{Event, Reporter, Step},
+    recipe::Driver,
+};
+use rst_sandbox::Cancel;
+use rst_store::{ActionResult, Store};
+
+use crate::{
+    assemble::Assembled,
+    compose::compose,
+    error::BuildError,
+    execute::Executor,
+    graph::{Graph, NodeId, Source, WantedArchive},
+    project::Project,
+    schedule::{self, Lane, Limits, Task},
+};
+
+/// How to build, as a person has chosen.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Builds at once, and processes in each.
+    pub jobs: usize,
+    /// Downloads at once.
+    pub downloads: usize,
+    /// Whether tools' caches may be used.
+    pub warm: bool,
+    /// Whether archives are packed fast instead of small.
+    pub draft: bool,
+    /// Where archives go.
+    pub dist: PathBuf,
+}
+
+/// All that building needs.
+pub struct Factory<'a> {
+    /// Recipes, lock, archives.
+    pub project: &'a Project,
+    /// Where results are kept.
+    pub store: &'a Store,
+    /// Where sources come from.
+    pub fetcher: &'a Fetcher,
+    /// Who is told.
+    pub reporter: Arc<dyn Reporter>,
+    /// How it is ended early.
+    pub cancel: &'a Cancel,
+    /// How to build.
+    pub settings: Settings,
+}
+
+/// What was built.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Built {
+    /// A line for each component, those in the store already included.
+    pub components: Vec<BuiltComponent>,
+    /// A line for each file in `dist/`.
+    pub archives: Vec<BuiltArchive>,
+}
+
+/// A component's line in the summary.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct BuiltComponent {
+    /// Which, and for what.
+    #[serde(flatten)]
+    pub step: Step,
+    /// Where its source is from, the first origin.
+    pub source: String,
+    /// Wall time of the build that made it, in seconds.
+    pub seconds: f64,
+    /// Whether it was there already.
+    pub cached: bool,
+    /// Of its output, in bytes.
+    pub size: u64,
+    /// Its output.
+    pub output: Digest,
+}
+
+/// A file in `dist/`.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct BuiltArchive {
+    /// Where.
+    pub path: PathBuf,
+    /// What it is called in the release.
+    pub sha256: Digest,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// What is known before anything runs.
+pub struct Survey {
+    /// Results of the nodes that need not be built.
+    pub done: BTreeMap<NodeId, ActionResult>,
+    /// The nodes to be built.
+    pub todo: Vec<NodeId>,
+}
+
+impl Factory<'_> {
+    /// Finds what is in the store already. Touches neither network nor sandbox.
+    pub fn survey(&self, graph: &Graph) -> Survey {
+        let mut survey = Survey { done: BTreeMap::new(), todo: Vec::new() };
+        let mut outputs = BTreeMap::new();
+        for (id, node) in graph.nodes.iter().enumerate() {
+            let known = node.needs.iter().all(|need| outputs.contains_key(need));
+            let result = known.then(|| self.store.result(compose(graph, id, &outputs).key())).flatten();
+            match result {
+                Some(result) => {
+                    outputs.insert(id, result.output);
+                    survey.done.insert(id, result);
+                }
+                None => survey.todo.push(id),
+            }
+        }
+        survey
+    }
+
+    /// Builds everything of a graph and puts its archives into `dist/`.
+    pub fn build(&self, graph: &Graph) -> Result<Built, BuildError> {
+        let survey = self.survey(graph);
+        for id in survey.done.keys() {
+            self.reporter.event(Event::Cached { step: step_of(graph, *id) });
+        }
+        self.reporter.event(Event::Planned { actions: survey.todo.iter().map(|id| step_of(graph, *id)).collect() });
+        let cached: Vec<NodeId> = survey.done.keys().copied().collect();
+        let results = Mutex::new(survey.done);
+        let archives = Mutex::new(BTreeMap::new());
+        let limits = Limits { network: self.settings.downloads, processor: self.settings.jobs };
+        let tasks = self.tasks(graph, &survey.todo, &results, &archives);
+        schedule::run(tasks, limits, || self.cancel.cancel())?;
+        let results = results.into_inner().expect("all tasks are done");
+        Ok(Built {
+            components: results.iter().map(|(id, result)| self.line(graph, *id, result, &cached)).collect(),
+            archives: archives.into_inner().expect("all tasks are done").into_values().flatten().collect(),
+        })
+    }
+
+    /// Fetches every source of a graph.
+    pub fn fetch_all(&self, graph: &Graph) -> Result<(), BuildError> {
+        let all: Vec<NodeId> = (0..graph.nodes.len()).collect();
+        let limits = Limits { network: self.settings.downloads, processor: 1 };
+        let (tasks, _) = self.fetch_tasks(graph, &all);
+        schedule::run(tasks, limits, || self.cancel.cancel())
+    }
+
+    /// Opens a shell in the sandbox of one component, building first what it needs.
+    pub fn shell(&self, graph: &Graph, id: NodeId) -> Result<(), BuildError> {
+        let mut needs = graph.clone();
+        needs.archives.clear();
+        needs.nodes.truncate(id);
+        let built = self.build(&needs)?;
+        let outputs = built.components.iter().enumerate().map(|(id, line)| (id, line.output)).collect();
+        let node = &graph.nodes[id];
+        for source in ordered(node.sources.tools.values().chain([&node.sources.own]).chain(&node.sources.vendor)) {
+            self.fetch(graph, source)?;
+        }
+        self.executor().shell(&compose(graph, id, &outputs))
+    }
+
+    /// The tasks, in an order in which each comes after what it waits for.
+    fn tasks<'s>(
+        &'s self,
+        graph: &'s Graph,
+        todo: &[NodeId],
+        results: &'s Mutex<BTreeMap<NodeId, ActionResult>>,
+        archives: &'s Mutex<BTreeMap<usize, Vec<BuiltArchive>>>,
+    ) -> Vec<Task<'s, BuildError>> {
+        let (mut tasks, fetches) = self.fetch_tasks(graph, todo);
+        let mut builds: BTreeMap<NodeId, usize> = BTreeMap::new();
+        for id in todo.iter().copied() {
+            let needs = graph.nodes[id].needs.iter().filter_map(|need| builds.get(need));
+            let inputs = sources(graph, id);
+            let fetched = inputs.iter().filter_map(|source| fetches.get(&source.locked.tree));
+            let after = needs.chain(fetched).copied().collect();
+            builds.insert(id, tasks.len());
+            tasks.push(Task {
+                after,
+                lane: Lane::Processor,
+                cost: cost(&graph.nodes[id].component.driver),
+                run: Box::new(move || self.build_node(graph, id, results)),
+            });
+        }
+        for (place, wanted) in graph.archives.iter().enumerate() {
+            tasks.push(Task {
+                after: wanted.components.iter().filter_map(|id| builds.get(id)).copied().collect(),
+                lane: Lane::Processor,
+                cost: 60.0,
+                run: Box::new(move || {
+                    let files = self.archive(graph, wanted, results)?;
+                    archives.lock().expect("no task panics while holding it").insert(place, files);
+                    Ok(())
+                }),
+            });
+        }
+        tasks
+    }
+
+    /// A task for each source that is not in the store, by its tree.
+    fn fetch_tasks<'s>(
+        &'s self,
+        graph: &'s Graph,
+        todo: &[NodeId],
+    ) -> (Vec<Task<'s, BuildError>>, BTreeMap<Digest, usize>) {
+        let mut tasks: Vec<Task<BuildError>> = Vec::new();
+        let mut fetches: BTreeMap<Digest, usize> = BTreeMap::new();
+        for source in ordered(todo.iter().flat_map(|id| sources(graph, *id))) {
+            if fetches.contains_key(&source.locked.tree) || self.store.has_tree(source.locked.tree) {
+                continue;
+            }
+            let after = inputs_of_vendoring(graph, source);
+            let after = after.iter().filter_map(|input| fetches.get(&input.locked.tree).copied()).collect();
+            fetches.insert(source.locked.tree, tasks.len());
+            tasks.push(Task {
+                after,
+                lane: Lane::Network,
+                cost: 5.0,
+                run: Box::new(move || self.fetch(graph, source)),
+            });
+        }
+        (tasks, fetches)
+    }
+
+    fn fetch(&self, graph: &Graph, source: &Source) -> Result<(), BuildError> {
+        if self.cancel.is_cancelled() {
+            return Err(BuildError::Interrupted);
+        }
+        let tree = |name: &str| {
+            let inputs = inputs_of_vendoring(graph, source);
+            inputs.iter().find(|s| s.locked.name == name).map(|s| self.store.tree_path(s.locked.tree))
+        };
+        let own = source.locked.name.strip_suffix("-vendor");
+        let vendoring = own.and_then(tree).map(|source_tree| Vendoring {
+            source_tree,
+            go: tree("go"),
+            rust: tree("rust"),
+            rust_library: tree("rust-library"),
+        });
+        self.fetcher.fetch(&Wanted { locked: &source.locked, spec: &source.spec, vendoring })?;
+        Ok(())
+    }
+
+    fn build_node(
+        &self,
+        graph: &Graph,
+        id: NodeId,
+        results: &Mutex<BTreeMap<NodeId, ActionResult>>,
+    ) -> Result<(), BuildError> {
+        if self.cancel.is_cancelled() {
+            return Err(BuildError::Interrupted);
+        }
+        let outputs = {
+            let results = results.lock().expect("no task panics while holding it");
+            results.iter().map(|(id, result)| (*id, result.output)).collect()
+        };
+        let action = compose(graph, id, &outputs);
+        let step = step_of(graph, id);
+        let found = self.store.result(action.key());
+        let result = match found {
+            Some(result) => {
+                self.reporter.event(Event::Cached { step });
+                result
+            }
+            None => self.run_action(&action, step)?,
+        };
+        results.lock().expect("no task panics while holding it").insert(id, result);
+        Ok(())
+    }
+
+    fn run_action(&self, action: &Action, step: Step) -> Result<ActionResult, BuildError> {
+        self.reporter.event(Event::Started { step: step.clone() });
+        self.store.remember(&memory_of(&action.name, action.platform), action)?;
+        match self.executor().run(action, &step.version) {
+            Ok(result) => {
+                self.reporter.event(Event::Finished {
+                    step,
+                    seconds: result.seconds,
+                    cpu_seconds: result.cpu_seconds,
+                    size: self.store.listing(result.output)?.size(),
+                });
+                Ok(result)
+            }
+            Err(error) => {
+                if !matches!(error, BuildError::Interrupted) {
+                    self.reporter.event(Event::Failed { step, reason: error.to_string() });
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn archive(
+        &self,
+        graph: &Graph,
+        wanted: &WantedArchive,
+        results: &Mutex<BTreeMap<NodeId, ActionResult>>,
+    ) -> Result<Vec<BuiltArchive>, BuildError> {
+        let outputs = results.lock().expect("no task panics while holding it").clone();
+        let assembled = Assembled::make(self, graph, wanted, &outputs)?;
+        assembled.prove(self)?;
+        let files = assembled.package(self)?;
+        for file in &files {
+            self.reporter.event(Event::Archived {
+                path: file.path.display().to_string(),
+                sha256: file.sha256,
+                size: file.size,
+            });
+        }
+        Ok(files)
+    }
+
+    fn executor(&self) -> Executor<'_> {
+        Executor { store: self.store, jobs: self.settings.jobs, cancel: self.cancel, warm: self.settings.warm }
+    }
+
+    fn line(&self, graph: &Graph, id: NodeId, result: &ActionResult, cached: &[NodeId]) -> BuiltComponent {
+        BuiltComponent {
+            step: step_of(graph, id),
+            source: graph.nodes[id].sources.own.locked.origins.first().map(|o| o.place.to_string()).unwrap_or_default(),
+            seconds: result.seconds,
+            cached: cached.contains(&id),
+            size: self.store.listing(result.output).map(|listing| listing.size()).unwrap_or_default(),
+            output: result.output,
+        }
+    }
+}
+
+/// Under which name the store remembers the last action of a component, for `explain` and `log`.
+pub fn memory_of(name: &str, platform: Platform) -> String {
+    format!("{name}-{}", platform.dashed())
+}
+
+pub(crate) fn step_of(graph: &Graph, id: NodeId) -> Step {
+    let node = &graph.nodes[id];
+    Step { name: node.component.name.clone(), version: node.component.version.to_string(), platform: node.platform }
+}
+
+fn sources(graph: &Graph, id: NodeId) -> Vec<&Source> {
+    let sources = &graph.nodes[id].sources;
+    sources.tools.values().chain([&sources.own]).chain(&sources.vendor).collect()
+}
+
+/// Vendored trees last: they are made from others.
+fn ordered<'a>(sources: impl Iterator<Item = &'a Source>) -> Vec<&'a Source> {
+    let (mut first, vendored): (Vec<_>, Vec<_>) = sources.partition(|source| !source.locked.name.ends_with("-vendor"));
+    first.extend(vendored);
+    first
+}
+
+/// The sources that vendoring needs: the program's own and its toolchain.
+fn inputs_of_vendoring<'a>(graph: &'a Graph, source: &Source) -> Vec<&'a Source> {
+    let owner = graph
+        .nodes
+        .iter()
+        .find(|node| node.sources.vendor.as_ref().is_some_and(|vendor| vendor.locked.tree == source.locked.tree));
+    match owner {
+        Some(node) => std::iter::once(&node.sources.own).chain(node.sources.tools.values()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Seconds on two cores, roughly, as measured: only the order of starting depends on it.
+fn cost(driver: &Driver) -> f64 {
+    match driver {
+        Driver::Source => 0.0,
+        Driver::Cc(_) | Driver::Make(_) => 5.0,
+        Driver::Autotools(_) => 40.0,
+        Driver::Meson(_) => 30.0,
+        Driver::Go(_) => 110.0,
+        Driver::Cargo(_) => 200.0,
+    }
+}

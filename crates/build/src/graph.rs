@@ -1,0 +1,258 @@
+//! What has to be built for what was asked: components at a version for a platform, and what each
+//! needs. Made from recipes and lock alone; nothing is fetched.
+
+use std::collections::BTreeMap;
+
+use miette::Diagnostic;
+use rst_model::{
+    Arch, LockError, LockedSource, Platform, Version,
+    recipe::{AllocatorChoice, Component, Driver, RecipeError, SourceSpec},
+};
+
+use crate::project::Project;
+
+/// `podman`, `podman@5.8.6`, `podman@5.8`, `podman-full`, `crun`: what a person may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// A tool, a variant or a component.
+    pub name: String,
+    /// A version or a line; absent: the newest in the lock.
+    pub version: Option<String>,
+}
+
+impl std::str::FromStr for Request {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.split_once('@') {
+            Some((name, version)) => Request { name: name.to_owned(), version: Some(version.to_owned()) },
+            None => Request { name: text.to_owned(), version: None },
+        })
+    }
+}
+
+/// A node's place in [`Graph::nodes`].
+pub type NodeId = usize;
+
+/// A component to be built for a platform.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What.
+    pub component: Component,
+    /// For what.
+    pub platform: Platform,
+    /// The libraries it links, those they link included, dependents before what they depend on.
+    pub needs: Vec<NodeId>,
+    /// Its source and, beside it, its vendored dependencies.
+    pub sources: NodeSources,
+}
+
+/// What a node is made from, as pinned.
+#[derive(Clone, Debug)]
+pub struct NodeSources {
+    /// The component's own source.
+    pub own: Source,
+    /// Its vendored dependencies.
+    pub vendor: Option<Source>,
+    /// Toolchain and tools, by recipe name.
+    pub tools: BTreeMap<String, Source>,
+}
+
+/// A pinned source and how it is unpacked.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The pins.
+    pub locked: LockedSource,
+    /// The recipe's say.
+    pub spec: SourceSpec,
+}
+
+/// An archive that was asked for.
+#[derive(Clone, Debug)]
+pub struct WantedArchive {
+    /// `podman-full`
+    pub variant: String,
+    /// The tool's version.
+    pub version: Version,
+    /// What it runs on.
+    pub platform: Platform,
+    /// The components in it.
+    pub components: Vec<NodeId>,
+}
+
+/// Everything to be done.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// Needs stand before what needs them.
+    pub nodes: Vec<Node>,
+    /// The archives, in the order asked for.
+    pub archives: Vec<WantedArchive>,
+    /// Components that were asked for by name.
+    pub asked: Vec<NodeId>,
+}
+
+/// Why no graph can be made.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum GraphError {
+    /// A recipe is wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The lock lacks something.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lock(#[from] LockError),
+    /// The name means nothing.
+    #[error("there is no tool, archive or component `{name}`")]
+    #[diagnostic(help("there are: {}", known.join(", ")))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+}
+
+impl Graph {
+    /// The graph for these requests on these platforms.
+    pub fn of(project: &Project, requests: &[Request], platforms: &[Platform]) -> Result<Self, GraphError> {
+        let mut graph = Graph::default();
+        let mut seen = BTreeMap::new();
+        for request in requests {
+            for platform in platforms {
+                graph.add_request(project, request, *platform, &mut seen)?;
+            }
+        }
+        Ok(graph)
+    }
+
+    fn add_request(
+        &mut self,
+        project: &Project,
+        request: &Request,
+        platform: Platform,
+        seen: &mut Seen,
+    ) -> Result<(), GraphError> {
+        let variants: Vec<_> = project
+            .archives
+            .iter()
+            .filter(|(name, variant)| **name == request.name || variant.tool == request.name)
+            .collect();
+        if variants.is_empty() {
+            if !project.book.names().contains(&request.name) {
+                let mut known: Vec<_> = project.archives.keys().cloned().chain(project.book.names()).collect();
+                known.sort();
+                known.dedup();
+                return Err(GraphError::Unknown { name: request.name.clone(), known });
+            }
+            let version = project.lock.version(&request.name, request.version.as_deref())?;
+            let id = self.add_node(project, &request.name, &version, platform, seen)?;
+            self.asked.push(id);
+            return Ok(());
+        }
+        for (name, variant) in variants {
+            let version = project.lock.version(&variant.tool, request.version.as_deref())?;
+            let lines = variant.line.iter().find(|(line, _)| version.in_line(line)).map(|(_, of)| of);
+            let mut components = Vec::new();
+            for component in &variant.components {
+                let version = if *component == variant.tool {
+                    version.clone()
+                } else {
+                    let line = lines.and_then(|lines| lines.get(component));
+                    project.lock.version(component, line.map(String::as_str))?
+                };
+                components.push(self.add_node(project, component, &version, platform, seen)?);
+            }
+            self.archives.push(WantedArchive { variant: name.clone(), version, platform, components });
+        }
+        Ok(())
+    }
+
+    fn add_node(
+        &mut self,
+        project: &Project,
+        name: &str,
+        version: &Version,
+        platform: Platform,
+        seen: &mut Seen,
+    ) -> Result<NodeId, GraphError> {
+        let key = (name.to_owned(), version.clone(), platform);
+        if let Some(id) = seen.get(&key) {
+            return Ok(*id);
+        }
+        let mut component = project.book.component(name, version)?;
+        if links_a_program(&component) && component.allocator == AllocatorChoice::Mimalloc {
+            component.needs.push("mimalloc".to_owned());
+        }
+        let mut needs = Vec::new();
+        for need in &component.needs {
+            let version = project.lock.version(need, None)?;
+            let id = self.add_node(project, need, &version, platform, seen)?;
+            needs.push(id);
+            needs.extend(self.nodes[id].needs.clone());
+        }
+        dedup_keeping_last(&mut needs);
+        let sources = sources_of(project, &component)?;
+        self.nodes.push(Node { component, platform, needs, sources });
+        seen.insert(key, self.nodes.len() - 1);
+        Ok(self.nodes.len() - 1)
+    }
+
+    /// Every pinned source that the graph may need, once each.
+    pub fn sources(&self) -> Vec<&Source> {
+        let mut all = BTreeMap::new();
+        for node in &self.nodes {
+            let own = std::iter::once(&node.sources.own).chain(&node.sources.vendor);
+            for source in own.chain(node.sources.tools.values()) {
+                all.insert((&source.locked.name, source.locked.tree), source);
+            }
+        }
+        all.into_values().collect()
+    }
+}
+
+type Seen = BTreeMap<(String, Version, Platform), NodeId>;
+
+/// Whether a program comes out, into which an allocator is linked.
+fn links_a_program(component: &Component) -> bool {
+    match &component.driver {
+        Driver::Source => false,
+        Driver::Go(_) | Driver::Cargo(_) => true,
+        _ => component.install.keys().any(|to| to.starts_with("bin/") || to.starts_with("lib/podman/")),
+    }
+}
+
+fn sources_of(project: &Project, component: &Component) -> Result<NodeSources, GraphError> {
+    let own = pinned(project, &component.name, &component.version, component.source.clone())?;
+    let vendor = match component.source.vendor {
+        Some(_) => {
+            let name = format!("{}-vendor", component.name);
+            Some(pinned(project, &name, &component.version, SourceSpec::default())?)
+        }
+        None => None,
+    };
+    let mut tools = BTreeMap::new();
+    let names = crate::toolchain::tools_of(&component.driver).iter().copied();
+    for name in names.chain(component.tools.iter().map(String::as_str)) {
+        let version = project.lock.version(name, None)?;
+        let spec = project.book.component(name, &version)?.source;
+        tools.insert(name.to_owned(), pinned(project, name, &version, spec)?);
+    }
+    Ok(NodeSources { own, vendor, tools })
+}
+
+fn pinned(project: &Project, name: &str, version: &Version, spec: SourceSpec) -> Result<Source, GraphError> {
+    let locked = project.lock.source(name, version, Arch::HOST)?.clone();
+    Ok(Source { locked, spec })
+}
+
+/// Static libraries must stand after all that use them.
+fn dedup_keeping_last(ids: &mut Vec<NodeId>) {
+    let mut kept: Vec<NodeId> = Vec::new();
+    for id in ids.iter().rev() {
+        if !kept.contains(id) {
+            kept.push(*id);
+        }
+    }
+    kept.reverse();
+    *ids = kept;
+}

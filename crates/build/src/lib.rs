@@ -1,0 +1,28 @@
+//! The factory: from recipes and lock to proved archives.
+//!
+//! `project` reads what people write, `graph` says what has to be built, `compose` turns each node
+//! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, and
+//! `assemble` makes, proves and packs archives. `factory` is the road through all of them.
+
+mod assemble;
+mod collect;
+mod compose;
+mod driver;
+mod error;
+mod execute;
+mod explain;
+mod factory;
+mod graph;
+mod pins;
+mod project;
+mod schedule;
+mod toolchain;
+
+pub use assemble::prove_tree;
+pub use compose::{EPOCH, LICENSES, TWINS, compose};
+pub use error::BuildError;
+pub use explain::Why;
+pub use factory::{Built, BuiltArchive, BuiltComponent, Factory, Settings, Survey, memory_of};
+pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive};
+pub use pins::{PinError, export_mirror, kept, pin};
+pub use project::{EtcFile, Project, ProjectError};

@@ -1,0 +1,148 @@
+//! Zig as cross-compiler: `zig cc` behind one-word commands, since autotools, meson, libtool and Go
+//! all split a command of two words badly.
+//!
+//! When `RST_TWIN` names a folder, every link of a program is done twice: as asked, and without
+//! stripping into that folder. The proof reads the symbols of a program from that twin.
+
+use std::collections::BTreeMap;
+
+use rst_model::{Action, Arch, Command, Platform, RelPath, Step};
+
+/// The Zig toolchain for one platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Zig {
+    /// What it compiles for.
+    pub platform: Platform,
+    /// The building machine.
+    pub host: Arch,
+}
+
+impl Zig {
+    /// Where the toolchain's tree is seen.
+    pub const MOUNT: &'static str = "/zig";
+    /// Where its cache of musl and compiler_rt is seen.
+    pub const CACHE: &'static str = "/b/zig-cache";
+    const ZIG: &'static str = "/zig/ziglang/zig";
+
+    /// The commands, as files of the work folder; `/b/bin` is first in PATH.
+    pub fn commands(self) -> BTreeMap<RelPath, String> {
+        let target = self.platform.musl_triple();
+        let host = format!("{}-linux-musl", self.host.cpu());
+        // The oldest glibc that Zig knows well: proc macros are loaded by rustc, which is linked with glibc.
+        let host_gnu = format!("{}-linux-gnu.2.17", self.host.cpu());
+        let zig = Self::ZIG;
+        [
+            ("cc", twin_linker(&format!("{zig} cc -target {target}"))),
+            ("c++", format!("#!/bin/sh\nexec {zig} c++ -target {target} \"$@\"\n")),
+            ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\"\n")),
+            ("rust-cc", rust_linker("/b/bin/cc")),
+            ("host-rust-cc", rust_linker(&format!("{zig} cc -target {host_gnu}"))),
+            ("ar", format!("#!/bin/sh\nexec {zig} ar \"$@\"\n")),
+            ("ranlib", format!("#!/bin/sh\nexec {zig} ranlib \"$@\"\n")),
+            ("pkg-config", "#!/bin/sh\nexec pkgconf --static --define-prefix \"$@\"\n".to_owned()),
+        ]
+        .into_iter()
+        .map(|(name, text)| (RelPath::new(&format!("bin/{name}")).expect("a plain name"), text))
+        .collect()
+    }
+
+    /// Variables that Zig itself reads.
+    pub fn env(self) -> BTreeMap<String, String> {
+        [
+            ("ZIG_GLOBAL_CACHE_DIR", Self::CACHE),
+            ("ZIG_LOCAL_CACHE_DIR", Self::CACHE),
+            ("ZIG_LIB_DIR", "/zig/ziglang/lib"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+    }
+
+    /// Options that every C file is compiled with, cgo's included.
+    pub fn cflags(self) -> Vec<String> {
+        // Without -O, `zig cc` compiles at -O0 with its undefined-behaviour sanitizer on.
+        [
+            "-Os",
+            "-g0",
+            "-fno-sanitize=undefined",
+            "-fstack-protector-strong",
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-ffile-prefix-map=/b/src=.",
+            // Zig makes these an error; clang takes them from SOURCE_DATE_EPOCH.
+            "-Wno-date-time",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+
+    /// Options that every program is linked with. One optimisation level for all, since Zig builds
+    /// musl and compiler_rt anew for each.
+    pub fn ldflags(self) -> Vec<String> {
+        ["-Os", "-fno-sanitize=undefined", "-static", "-Wl,--gc-sections", "-s"].map(str::to_owned).to_vec()
+    }
+}
+
+/// Compiles one empty program with the flags that all programs have, so that musl and compiler_rt
+/// are in Zig's cache, with and without symbols.
+pub fn seed_steps(zig: Zig) -> Vec<Step> {
+    let compile = |strip: bool| {
+        let flags = zig.ldflags().into_iter().filter(|flag| strip || flag != "-s");
+        let argv = ["cc".to_owned(), "-g0".to_owned(), "-fstack-protector-strong".to_owned()]
+            .into_iter()
+            .chain(flags)
+            .chain(["seed.c".to_owned(), "-o".to_owned(), format!("seed-{strip}")]);
+        Command { argv: argv.collect(), cwd: Action::WORK.to_owned(), env: BTreeMap::new() }
+    };
+    vec![Step { commands: vec![compile(true)] }, Step { commands: vec![compile(false)] }]
+}
+
+fn twin_linker(zig_cc: &str) -> String {
+    format!(
+        r#"#!/bin/sh
+[ -n "$RST_TWIN" ] || exec {zig_cc} "$@"
+out= before=
+for argument do
+  [ "$before" = -o ] && out=$argument
+  case $argument in
+    -c|-E|-S|-M|-MM|-r|-shared|-v|--version|-dump*|-print*) exec {zig_cc} "$@" ;;
+  esac
+  before=$argument
+done
+[ -n "$out" ] || exec {zig_cc} "$@"
+{zig_cc} "$@" || exit
+mkdir -p "$RST_TWIN" || exit
+before= count=$#
+while [ $count -gt 0 ]; do
+  argument=$1 count=$((count - 1))
+  shift
+  case $argument in
+    -s|-Wl,-s|-Wl,-S|-Wl,--strip-all|-Wl,--strip-debug) continue ;;
+  esac
+  [ "$before" = -o ] && argument=$RST_TWIN/${{out##*/}}
+  before=$argument
+  set -- "$@" "$argument"
+done
+exec {zig_cc} "$@"
+"#
+    )
+}
+
+/// rustc speaks to GCC: what `zig cc` does not take is dropped, and libgcc's unwinder is libunwind.
+fn rust_linker(cc: &str) -> String {
+    format!(
+        r#"#!/bin/sh
+count=$#
+while [ $count -gt 0 ]; do
+  argument=$1 count=$((count - 1))
+  shift
+  case $argument in
+    --target=*|-no-pie|-Wl,--eh-frame-hdr|-Wl,-O1|-Wl,-O2) continue ;;
+    -lgcc|-lgcc_s|-lgcc_eh) argument=-lunwind ;;
+  esac
+  set -- "$@" "$argument"
+done
+exec {cc} "$@"
+"#
+    )
+}

@@ -1,0 +1,180 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use rst_build::Request;
+use rst_model::Platform;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done                      4  a build failed
+  1  failed                    5  a proof or trial failed
+  2  wrong usage               6  a digest or signature is wrong
+  3  a source could not be had 7  the host lacks something";
+
+/// Builds podman, buildah and skopeo as static programs, with all that podman needs.
+#[derive(Debug, Parser)]
+#[command(name = "rst", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The checkout to work in [default: the one that the current folder is in]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    pub project: Option<PathBuf>,
+    /// Where results are kept [default: $XDG_CACHE_HOME/rst]
+    #[arg(long, global = true, env = "RST_STORE", value_name = "FOLDER", help_heading = "Global options")]
+    pub store: Option<PathBuf>,
+    /// A folder or URL that is asked for sources first; need not be trusted
+    #[arg(
+        long,
+        global = true,
+        env = "RST_MIRROR",
+        value_name = "PLACE",
+        value_delimiter = ',',
+        help_heading = "Global options"
+    )]
+    pub mirror: Vec<String>,
+    /// The Debian mirror, where apt is not Debian's own
+    #[arg(long, global = true, env = "RST_DEBIAN_MIRROR", value_name = "URL", help_heading = "Global options")]
+    pub debian_mirror: Option<String>,
+    /// Fetch nothing; say what is missing
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub offline: bool,
+    /// How to tell what happens
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub format: Format,
+    /// Say more (-vv: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A person
+    #[default]
+    Human,
+    /// A program: one JSON object a line on standard output
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build tools or single components, prove them, and leave archives in dist/
+    #[command(after_help = "\
+Examples:
+  rst build podman
+  rst build podman buildah skopeo --platform linux/amd64,linux/arm64
+  rst build podman@5.8.6
+  rst build crun --shell
+  rst build podman --explain")]
+    Build(BuildArgs),
+    /// Show what a build consists of, and what of it is in the store
+    #[command(after_help = "Example:\n  rst graph podman --platform linux/arm64")]
+    Graph(TargetArgs),
+    /// Show the output of the last build of a component
+    Log {
+        /// The component
+        component: String,
+        /// What it was built for
+        #[arg(long, default_value_t = Platform::HOST)]
+        platform: Platform,
+    },
+    /// Check that every program in an archive is what it must be
+    #[command(after_help = "Example:\n  rst prove dist/podman-full-linux-amd64.tar.zst")]
+    Prove {
+        /// A .tar.zst or .tar.gz
+        archive: PathBuf,
+    },
+    /// Pin a version: fetch it from every origin, and write its digests to build/lock.toml
+    #[command(after_help = "Examples:\n  rst lock crun@1.21\n  rst lock podman@6.0.3 podman@5.8.6")]
+    Lock {
+        /// NAME@VERSION, or NAME to pin its locked version again
+        #[arg(required = true)]
+        sources: Vec<Request>,
+    },
+    /// Fetch all that a build needs, and build nothing
+    Fetch(TargetArgs),
+    /// Work with mirrors of the sources
+    #[command(subcommand)]
+    Mirror(MirrorCommand),
+    /// Look after the store
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Remove from the store what the current recipes do not need
+    Gc {
+        /// Only what has not been used for so many days
+        #[arg(long, default_value_t = 14, value_name = "N")]
+        days: u64,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// Which
+        shell: Shell,
+    },
+}
+
+/// Which builds are meant.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// Tools (podman), archives (podman-full) or components (crun), each with @VERSION if not the newest
+    #[arg(required = true, value_name = "WHAT[@VERSION]")]
+    pub targets: Vec<Request>,
+    /// What to build for [default: this machine]
+    #[arg(long, value_delimiter = ',', default_values_t = [Platform::HOST])]
+    pub platform: Vec<Platform>,
+}
+
+/// `rst build`
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Builds at once, and processes in each [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Pack fast, for trying things out; the archives are larger
+    #[arg(long)]
+    pub draft: bool,
+    /// Use no cache of any compiler
+    #[arg(long)]
+    pub cold: bool,
+    /// Where archives go
+    #[arg(long, default_value = "dist", value_name = "FOLDER")]
+    pub dist: PathBuf,
+    /// Build nothing; say for each component why it would be built
+    #[arg(long, conflicts_with = "shell")]
+    pub explain: bool,
+    /// Build what the component needs, then open a shell where it would be built
+    #[arg(long)]
+    pub shell: bool,
+}
+
+/// `rst mirror`
+#[derive(Debug, Subcommand)]
+pub enum MirrorCommand {
+    /// Write every source in the lock to a folder that can serve as --mirror
+    Export {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+/// `rst store`
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Digest everything again, and remove what is damaged
+    Verify,
+    /// Print where the store is
+    Path,
+}

@@ -1,0 +1,108 @@
+//! `rst build`, `rst graph`, `rst fetch`, `rst log`.
+
+use std::sync::Arc;
+
+use fs_err as fs;
+use rst_build::{Factory, Graph, Project, Settings};
+use rst_fetch::Fetcher;
+use rst_model::{Action, Platform};
+use rst_store::Store;
+
+use super::CommandError;
+use crate::{
+    args::{BuildArgs, TargetArgs},
+    render,
+    setup::Setup,
+};
+
+/// Downloads at once.
+const DOWNLOADS: usize = 4;
+
+struct Workshop {
+    project: Project,
+    store: Arc<Store>,
+    fetcher: Fetcher,
+}
+
+impl Workshop {
+    fn open(setup: &Setup) -> Result<Self, CommandError> {
+        let project = setup.project()?;
+        let store = setup.store()?;
+        let fetcher = setup.fetcher(&store);
+        Ok(Self { project, store, fetcher })
+    }
+
+    fn factory<'a>(&'a self, setup: &'a Setup, settings: Settings) -> Factory<'a> {
+        Factory {
+            project: &self.project,
+            store: &self.store,
+            fetcher: &self.fetcher,
+            reporter: Arc::clone(&setup.reporter),
+            cancel: &setup.cancel,
+            settings,
+        }
+    }
+}
+
+fn settings(arguments: Option<&BuildArgs>) -> Settings {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Settings {
+        jobs: arguments.and_then(|a| a.jobs).map_or(processors, usize::from),
+        downloads: DOWNLOADS,
+        warm: !arguments.is_some_and(|a| a.cold),
+        draft: arguments.is_some_and(|a| a.draft),
+        dist: arguments.map(|a| a.dist.clone()).unwrap_or_default(),
+    }
+}
+
+pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
+    let workshop = Workshop::open(setup)?;
+    let target = &arguments.target;
+    let graph = Graph::of(&workshop.project, &target.targets, &target.platform)?;
+    let factory = workshop.factory(setup, settings(Some(arguments)));
+    if arguments.explain {
+        let reasons = factory.explain(&graph)?;
+        return render::explanations(&reasons, setup.format());
+    }
+    if arguments.shell {
+        let [id] = graph.asked[..] else {
+            return Err(CommandError::Usage {
+                message: "--shell wants one component and one platform".to_owned(),
+                hint: "for example: rst build crun --shell".to_owned(),
+            });
+        };
+        return Ok(factory.shell(&graph, id)?);
+    }
+    let built = factory.build(&graph)?;
+    render::summary(&built, setup.format())
+}
+
+pub fn graph(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> {
+    let workshop = Workshop::open(setup)?;
+    let graph = Graph::of(&workshop.project, &arguments.targets, &arguments.platform)?;
+    let factory = workshop.factory(setup, settings(None));
+    let survey = factory.survey(&graph);
+    render::graph(&graph, &survey, setup.format())
+}
+
+pub fn fetch(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> {
+    let workshop = Workshop::open(setup)?;
+    let graph = Graph::of(&workshop.project, &arguments.targets, &arguments.platform)?;
+    workshop.factory(setup, settings(None)).fetch_all(&graph)?;
+    Ok(())
+}
+
+pub fn log(setup: &Setup, component: &str, platform: Platform) -> Result<(), CommandError> {
+    let store = setup.store()?;
+    let remembered: Option<Action> = store.recall(&rst_build::memory_of(component, platform));
+    let log = remembered.map(|action| store.log_path(action.key())).filter(|log| log.exists());
+    let Some(log) = log else {
+        return Err(CommandError::Usage {
+            message: format!("{component} has not been built for {platform} with this store"),
+            hint: format!("build it: rst build {component} --platform {platform}"),
+        });
+    };
+    let mut file = fs::File::open(log)?;
+    std::io::copy(&mut file, &mut std::io::stdout())?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! `rst lock` and `rst mirror`.
+
+use fs_err as fs;
+use rst_build::{Project, Request};
+use rst_model::Version;
+
+use super::CommandError;
+use crate::{args::MirrorCommand, setup::Setup};
+
+pub fn lock(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
+    let mut project = setup.project()?;
+    let store = setup.store()?;
+    let fetcher = setup.fetcher(&store);
+    for request in requests {
+        let version = match &request.version {
+            Some(version) => Version::new(version),
+            None => project.lock.version(&request.name, None).map_err(rst_build::GraphError::from)?,
+        };
+        rst_build::pin(&mut project, &fetcher, &store, setup.reporter.as_ref(), &request.name, &version)?;
+        write(&project)?;
+        println!("{} {version} is pinned", request.name);
+    }
+    Ok(())
+}
+
+/// In one step, so that an interrupted command leaves the old lock.
+fn write(project: &Project) -> Result<(), CommandError> {
+    let path = project.lock_path();
+    let part = path.with_extension("toml.part");
+    fs::write(&part, project.lock.to_text())?;
+    fs::rename(part, path)?;
+    Ok(())
+}
+
+pub fn mirror(setup: &Setup, command: &MirrorCommand) -> Result<(), CommandError> {
+    let MirrorCommand::Export { folder } = command;
+    let project = setup.project()?;
+    let store = setup.store()?;
+    let fetcher = setup.fetcher(&store);
+    fs::create_dir_all(folder)?;
+    rst_build::export_mirror(&project, &fetcher, &store, folder)?;
+    println!("{} is a mirror: rst --mirror {0} build …", folder.display());
+    Ok(())
+}

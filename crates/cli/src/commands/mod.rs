@@ -1,0 +1,70 @@
+//! One file a command, or a few that belong together.
+
+mod build;
+mod lock;
+mod prove;
+mod store;
+
+use clap::CommandFactory as _;
+use miette::Diagnostic;
+
+use crate::{
+    args::{Arguments, Command},
+    setup::Setup,
+};
+
+/// Whatever made a command fail.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum CommandError {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Build(#[from] rst_build::BuildError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Project(#[from] rst_build::ProjectError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Graph(#[from] rst_build::GraphError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Pin(#[from] rst_build::PinError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fetch(#[from] rst_fetch::FetchError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sandbox(#[from] rst_sandbox::Error),
+    #[error(transparent)]
+    Store(#[from] rst_store::StoreError),
+    #[error(transparent)]
+    Unpack(#[from] rst_archive::UnpackError),
+    #[error("{archive}: {failed} of {claims} claims failed")]
+    Proof { archive: String, failed: usize, claims: usize },
+    #[error("{archive}: {failed} checks failed, {impossible} were not possible here")]
+    Trial { archive: String, failed: usize, impossible: usize },
+    #[error("{message}")]
+    #[diagnostic(help("{hint}"))]
+    Usage { message: String, hint: String },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Does what was asked.
+pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
+    match command {
+        Command::Build(arguments) => build::build(setup, &arguments),
+        Command::Graph(arguments) => build::graph(setup, &arguments),
+        Command::Fetch(arguments) => build::fetch(setup, &arguments),
+        Command::Log { component, platform } => build::log(setup, &component, platform),
+        Command::Prove { archive } => prove::prove(setup, &archive),
+        Command::Lock { sources } => lock::lock(setup, &sources),
+        Command::Mirror(command) => lock::mirror(setup, &command),
+        Command::Store(command) => store::store(setup, &command),
+        Command::Gc { days } => store::gc(setup, days),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "rst", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

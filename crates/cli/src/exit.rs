@@ -1,0 +1,76 @@
+//! Exit codes, documented in `rst --help`.
+
+use std::process::ExitCode;
+
+use rst_build::{BuildError, PinError};
+use rst_fetch::FetchError;
+use rst_sandbox::Error as SandboxError;
+
+use crate::commands::CommandError;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Something else failed.
+    Failed = 1,
+    /// What was asked for makes no sense.
+    Usage = 2,
+    /// A source could not be had.
+    Source = 3,
+    /// A build failed.
+    Build = 4,
+    /// A proof or a trial failed.
+    Proof = 5,
+    /// A digest or a signature is wrong.
+    Digest = 6,
+    /// The host lacks something.
+    Host = 7,
+    /// Ctrl-C, as shells have it.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// The code for an error.
+pub fn code(error: &CommandError) -> Exit {
+    match error {
+        CommandError::Build(error) => build(error),
+        CommandError::Fetch(error) | CommandError::Pin(PinError::Fetch(error)) => fetch(error),
+        CommandError::Pin(PinError::Graph(_)) => Exit::Usage,
+        CommandError::Graph(_) | CommandError::Project(_) | CommandError::Usage { .. } => Exit::Usage,
+        CommandError::Proof { .. } | CommandError::Trial { .. } => Exit::Proof,
+        CommandError::Sandbox(error) => sandbox(error),
+        _ => Exit::Failed,
+    }
+}
+
+fn build(error: &BuildError) -> Exit {
+    match error {
+        BuildError::Command { .. } | BuildError::NotMade { .. } | BuildError::Leaves { .. } => Exit::Build,
+        BuildError::Proof { .. } => Exit::Proof,
+        BuildError::Interrupted => Exit::Interrupted,
+        BuildError::Fetch(error) => fetch(error),
+        BuildError::Graph(_) => Exit::Usage,
+        BuildError::Sandbox(error) => sandbox(error),
+        _ => Exit::Failed,
+    }
+}
+
+fn fetch(error: &FetchError) -> Exit {
+    match error {
+        FetchError::WrongDigest { .. } => Exit::Digest,
+        FetchError::Cancelled => Exit::Interrupted,
+        _ => Exit::Source,
+    }
+}
+
+fn sandbox(error: &SandboxError) -> Exit {
+    match error {
+        SandboxError::Host { .. } => Exit::Host,
+        _ => Exit::Failed,
+    }
+}

@@ -1,0 +1,78 @@
+//! All that is printed: events while something happens, tables at the end, errors.
+
+mod event;
+mod table;
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+pub use event::reporter;
+pub use table::{collected, explanations, graph, proof, summary, verified};
+
+use crate::{args::Format, commands::CommandError};
+
+/// Diagnostics for developers, on standard error.
+pub fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("RST_LOG").from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours(&std::io::stderr()))
+        .without_time()
+        .init();
+}
+
+/// Colours only in a terminal, and not where NO_COLOR is set.
+pub fn colours(stream: &impl std::io::IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Shows an error, on standard error.
+pub fn error(error: &CommandError, format: Format) {
+    if format == Format::Json {
+        println!("{}", serde_json::json!({ "event": "error", "message": error.to_string() }));
+    }
+    if let CommandError::Build(rst_build::BuildError::Command { last_lines, .. }) = error {
+        for line in last_lines {
+            eprintln!("  │ {line}");
+        }
+    }
+    if let CommandError::Build(rst_build::BuildError::Proof { lines, .. }) = error {
+        for line in lines {
+            eprintln!("  │ {line}");
+        }
+    }
+    let theme = match (colours(&std::io::stderr()), std::io::stderr().is_terminal()) {
+        (true, _) => miette::GraphicalTheme::unicode(),
+        (false, true) => miette::GraphicalTheme::unicode_nocolor(),
+        (false, false) => miette::GraphicalTheme::unicode_nocolor(),
+    };
+    let mut text = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false);
+    match handler.render_report(&mut text, error) {
+        Ok(()) => eprint!("{text}"),
+        Err(_) => eprintln!("{error}"),
+    }
+    if no_space(error) {
+        eprintln!("  there is no space left; `rst gc --days 0` frees what the current recipes do not need");
+    }
+}
+
+fn no_space(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && (io.kind() == std::io::ErrorKind::StorageFull || io.to_string().contains("No space left"))
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

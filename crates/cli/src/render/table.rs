@@ -1,0 +1,156 @@
+//! What commands show at their end, as tables or as JSON.
+
+use rst_build::{Built, Graph, Survey, Why};
+use rst_proof::{Outcome, Report};
+use rst_store::{Collected, Verified};
+use serde::Serialize;
+
+use crate::{args::Format, commands::CommandError};
+
+fn json(value: &impl Serialize) -> Result<(), CommandError> {
+    println!("{}", serde_json::to_string(value).map_err(std::io::Error::from)?);
+    Ok(())
+}
+
+/// Bytes for people, in powers of 1000.
+pub fn bytes(size: u64) -> String {
+    match size {
+        0..1_000 => format!("{size} B"),
+        1_000..1_000_000 => format!("{:.1} kB", size as f64 / 1e3),
+        _ => format!("{:.1} MB", size as f64 / 1e6),
+    }
+}
+
+/// Rows of equal columns, each as wide as its widest cell.
+fn print_rows(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        })
+        .collect();
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        println!("{}", cells.join("  ").trim_end());
+    }
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// What was built.
+pub fn summary(built: &Built, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(&serde_json::json!({ "event": "summary", "built": built }));
+    }
+    let mut rows = vec![row(["component", "version", "platform", "time", "size", "source"])];
+    for line in &built.components {
+        let time = if line.cached { "cached".to_owned() } else { format!("{:.1} s", line.seconds) };
+        rows.push(vec![
+            line.step.name.clone(),
+            line.step.version.clone(),
+            line.step.platform.to_string(),
+            time,
+            bytes(line.size),
+            line.source.clone(),
+        ]);
+    }
+    print_rows(&rows);
+    if !built.archives.is_empty() {
+        println!();
+    }
+    for archive in &built.archives {
+        println!("{}  {}  {}", archive.sha256, bytes(archive.size), archive.path.display());
+    }
+    Ok(())
+}
+
+/// What a build consists of.
+pub fn graph(graph: &Graph, survey: &Survey, format: Format) -> Result<(), CommandError> {
+    let nodes = graph.nodes.iter().enumerate().map(|(id, node)| {
+        let needs: Vec<_> = node.needs.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
+        (node, survey.done.contains_key(&id), needs)
+    });
+    if format == Format::Json {
+        let nodes: Vec<_> = nodes
+            .map(|(node, cached, needs)| {
+                serde_json::json!({
+                    "name": node.component.name, "version": node.component.version,
+                    "platform": node.platform, "cached": cached, "needs": needs,
+                })
+            })
+            .collect();
+        return json(&nodes);
+    }
+    let mut rows = vec![row(["component", "version", "platform", "in the store", "needs"])];
+    for (node, cached, needs) in nodes {
+        rows.push(vec![
+            node.component.name.clone(),
+            node.component.version.to_string(),
+            node.platform.to_string(),
+            if cached { "yes" } else { "no" }.to_owned(),
+            needs.join(" "),
+        ]);
+    }
+    print_rows(&rows);
+    Ok(())
+}
+
+/// Why things would be built.
+pub fn explanations(reasons: &[Why], format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(&reasons);
+    }
+    if reasons.is_empty() {
+        println!("nothing would be built");
+    }
+    for why in reasons {
+        println!("{} {} {}", why.step.name, why.step.version, why.step.platform);
+        for reason in &why.reasons {
+            println!("  {reason}");
+        }
+    }
+    Ok(())
+}
+
+/// What an archive's programs are.
+pub fn proof(report: &Report, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(report);
+    }
+    let mut rows = vec![row(["file", "claim", "result"])];
+    for subject in &report.subjects {
+        for claim in &subject.claims {
+            let result = match &claim.outcome {
+                Outcome::Passed => "passed".to_owned(),
+                Outcome::Failed(reason) => format!("FAILED: {reason}"),
+                Outcome::NotApplicable(reason) => format!("does not apply: {reason}"),
+            };
+            rows.push(vec![subject.path.to_string(), claim.name.to_string(), result]);
+        }
+    }
+    print_rows(&rows);
+    Ok(())
+}
+
+/// What the store's check found.
+pub fn verified(verified: &Verified, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(verified);
+    }
+    println!("{} sound, {} damaged and removed", verified.sound, verified.damaged.len());
+    for name in &verified.damaged {
+        println!("  {name}");
+    }
+    Ok(())
+}
+
+/// What was thrown away.
+pub fn collected(collected: &Collected, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(collected);
+    }
+    println!("removed {} entries, {}", collected.entries, bytes(collected.bytes));
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! From options to what commands work with: once, before any work.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rst_build::Project;
+use rst_fetch::{Fetcher, Settings as FetchSettings};
+use rst_model::{Cancel, event::Reporter};
+use rst_store::Store;
+
+use crate::{
+    args::{Format, Global},
+    commands::CommandError,
+    interrupt, render,
+};
+
+/// What every command has at hand.
+pub struct Setup {
+    options: Global,
+    /// Set by Ctrl-C.
+    pub cancel: Cancel,
+    /// Where events go.
+    pub reporter: Arc<dyn Reporter>,
+}
+
+impl Setup {
+    pub fn new(options: Global) -> Result<Self, CommandError> {
+        let cancel = Cancel::default();
+        interrupt::listen(cancel.clone())?;
+        let reporter = render::reporter(options.format);
+        Ok(Self { options, cancel, reporter })
+    }
+
+    pub fn format(&self) -> Format {
+        self.options.format
+    }
+
+    pub fn project(&self) -> Result<Project, CommandError> {
+        let from = self.options.project.clone().unwrap_or_else(|| PathBuf::from("."));
+        Ok(Project::find(&from)?)
+    }
+
+    pub fn store_path(&self) -> Result<PathBuf, CommandError> {
+        if let Some(path) = &self.options.store {
+            return Ok(path.clone());
+        }
+        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        absolute("XDG_CACHE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+            .map(|cache| cache.join("rst"))
+            .ok_or_else(|| CommandError::Usage {
+                message: "neither XDG_CACHE_HOME nor HOME is set".to_owned(),
+                hint: "give --store FOLDER".to_owned(),
+            })
+    }
+
+    pub fn store(&self) -> Result<Arc<Store>, CommandError> {
+        Ok(Arc::new(Store::open(&self.store_path()?)?))
+    }
+
+    pub fn fetcher(&self, store: &Arc<Store>) -> Fetcher {
+        let settings = FetchSettings {
+            mirrors: self.options.mirror.clone(),
+            offline: self.options.offline,
+            debian_mirror: self.options.debian_mirror.clone(),
+            ..FetchSettings::default()
+        };
+        Fetcher::new(Arc::clone(store), settings, Arc::clone(&self.reporter), self.cancel.clone())
+    }
+}
