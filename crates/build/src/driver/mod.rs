@@ -91,7 +91,9 @@ impl Context<'_> {
     /// Puts values in place of a recipe's placeholders; `{jobs}` stays for the sandbox.
     pub fn fill(&self, text: &str) -> String {
         let arch = self.platform.arch;
-        let mut text = text.to_owned();
+        let component = self.component;
+        let expanded = component.source.expand(text, &component.version);
+        let mut text = expanded.unwrap_or_else(|| text.to_owned());
         for (name, value) in [
             ("{version}", self.component.version.to_string()),
             ("{cpu}", arch.cpu().to_owned()),
