@@ -1,8 +1,11 @@
 //! Archives: unpacked as if by an enemy's hand, written the same every time.
 
+mod error;
 mod place;
+mod tarball;
 mod unpack;
 mod write;
 
-pub use unpack::{Format, Limits, UnpackError, unpack, xz};
+pub use error::UnpackError;
+pub use unpack::{Format, Limits, unpack, xz};
 pub use write::{ArchiveEntry, Compression, Content, FORMAT, WriteError, write};

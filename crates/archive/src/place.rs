@@ -9,7 +9,7 @@ use std::{
 use fs_err as fs;
 use rst_model::RelPath;
 
-use crate::unpack::{Limits, UnpackError};
+use crate::{UnpackError, unpack::Limits};
 
 /// Puts entries below a folder, and refuses what would leave it. Symbolic links are made last, so
 /// that nothing can be written through one.
@@ -96,7 +96,7 @@ impl<'a> Placer<'a> {
             Some(_) => return Err(leaves()),
             None => text.to_owned(),
         };
-        if !stays(path, &text) {
+        if text.is_empty() || text.chars().any(char::is_control) {
             return Err(leaves());
         }
         self.new_place(path)?;
@@ -105,8 +105,13 @@ impl<'a> Placer<'a> {
         Ok(())
     }
 
-    /// Makes the links.
+    /// Makes the links, when all are known: where one leads can depend on the others.
     pub(crate) fn finish(self) -> Result<(), UnpackError> {
+        for (path, target) in &self.links {
+            if !self.stays(path) {
+                return Err(UnpackError::Link { entry: path.to_string(), target: target.clone() });
+            }
+        }
         for (path, target) in &self.links {
             fs::os::unix::fs::symlink(target, self.top.join(path))?;
         }
@@ -140,18 +145,40 @@ impl<'a> Placer<'a> {
             None => Ok(()),
         }
     }
+
+    /// Whether a link, followed as the kernel would, never climbs above the top. A loop leads nowhere,
+    /// so it stays; builds that ship one are odd, not hostile.
+    fn stays(&self, link: &RelPath) -> bool {
+        let mut at: Vec<String> = Vec::new();
+        let mut todo: Vec<String> = parts(link.as_str());
+        let mut follows = 0;
+        while let Some(part) = todo.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => match at.pop() {
+                    Some(_) => continue,
+                    None => return false,
+                },
+                _ => at.push(part),
+            }
+            let Some(target) = RelPath::new(&at.join("/")).ok().and_then(|path| self.links.get(&path)) else {
+                continue;
+            };
+            follows += 1;
+            if follows > MOST_FOLLOWS {
+                return true;
+            }
+            at.pop();
+            todo.extend(parts(target));
+        }
+        true
+    }
 }
 
-/// Whether a relative target, read from a link's folder, never climbs above the top.
-fn stays(path: &RelPath, target: &str) -> bool {
-    let mut depth = path.ancestors().count();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if depth == 0 => return false,
-            ".." => depth -= 1,
-            _ => depth += 1,
-        }
-    }
-    !target.is_empty() && !target.chars().any(char::is_control)
+/// What the kernel follows before it gives up: path_resolution(7).
+const MOST_FOLLOWS: usize = 40;
+
+/// The parts of a path, the first one last.
+fn parts(path: &str) -> Vec<String> {
+    path.rsplit('/').map(str::to_owned).collect()
 }

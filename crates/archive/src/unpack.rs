@@ -7,7 +7,7 @@ use std::{
 
 use fs_err as fs;
 
-use crate::place::Placer;
+use crate::{UnpackError, error::unreadable, place::Placer, tarball::tar};
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,91 +59,13 @@ impl Default for Limits {
     }
 }
 
-/// Why an archive was not unpacked.
-#[derive(Debug, thiserror::Error)]
-pub enum UnpackError {
-    /// A name that is absolute, climbs, or is no text.
-    #[error("archive refused: entry `{entry}`: {reason}")]
-    Name {
-        /// Its name.
-        entry: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A link that leads out of the archive's folder.
-    #[error("archive refused: entry `{entry}` is a link to `{target}`, which is not inside")]
-    Link {
-        /// Its name.
-        entry: String,
-        /// Where it leads.
-        target: String,
-    },
-    /// A file that would be written through a link.
-    #[error("archive refused: entry `{entry}` lies behind the link `{link}`")]
-    ThroughLink {
-        /// Its name.
-        entry: String,
-        /// The link.
-        link: String,
-    },
-    /// A device, a FIFO or something stranger.
-    #[error("archive refused: entry `{entry}` is a {kind}, expected a file, a folder or a link")]
-    Kind {
-        /// Its name.
-        entry: String,
-        /// What it is.
-        kind: String,
-    },
-    /// A name that came before.
-    #[error("archive refused: entry `{entry}` is there twice")]
-    Duplicate {
-        /// Its name.
-        entry: String,
-    },
-    /// More or fewer bytes than declared.
-    #[error("archive refused: entry `{entry}` declares {declared} bytes, found {found}")]
-    Size {
-        /// Its name.
-        entry: String,
-        /// What its header says.
-        declared: u64,
-        /// What came.
-        found: u64,
-    },
-    /// More bytes than allowed.
-    #[error("archive refused: with entry `{entry}` it holds more than {limit} bytes")]
-    TooLarge {
-        /// The entry that was too much.
-        entry: String,
-        /// The limit.
-        limit: u64,
-    },
-    /// More entries than allowed.
-    #[error("archive refused: it holds more than {limit} entries")]
-    TooMany {
-        /// The limit.
-        limit: u64,
-    },
-    /// The archive ends early, or is no archive of this kind.
-    #[error("archive cannot be read at entry `{entry}`")]
-    Read {
-        /// The entry, or `(header)`.
-        entry: String,
-        /// What the reader says.
-        source: io::Error,
-    },
-    /// A `.deb` with no data in it.
-    #[error("no data.tar in the package")]
-    NoData,
-    /// A file could not be written.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// Unpacks an archive into a folder, which is made. On an error the folder is left as it then is: the
+/// Unpacks an archive into a folder, which is made or is empty. On an error the folder is left as it then is: the
 /// caller throws it away.
 pub fn unpack(archive: &Path, format: Format, to: &Path, limits: Limits) -> Result<(), UnpackError> {
     fs::create_dir_all(to)?;
+    if fs::read_dir(to)?.next().is_some() {
+        return Err(UnpackError::NotEmpty { folder: to.display().to_string() });
+    }
     let file = BufReader::with_capacity(1 << 20, fs::File::open(archive)?);
     let mut placer = Placer::new(to, limits, format == Format::Deb);
     match format {
@@ -168,41 +90,11 @@ pub fn xz(reader: impl Read) -> impl Read {
     liblzma::read::XzDecoder::new_multi_decoder(reader)
 }
 
-fn unreadable(entry: &str) -> impl FnOnce(io::Error) -> UnpackError {
-    let entry = entry.to_owned();
-    move |source| UnpackError::Read { entry, source }
-}
-
-fn tar(reader: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries().map_err(unreadable("(header)"))? {
-        let mut entry = entry.map_err(unreadable("(header)"))?;
-        let kind = entry.header().entry_type();
-        if kind.is_pax_global_extensions() {
-            continue;
-        }
-        let Some(path) = placer.name(&entry.path_bytes())? else { continue };
-        if kind.is_dir() {
-            placer.folder(&path)?;
-        } else if kind.is_symlink() {
-            placer.link(&path, &entry.link_name_bytes().unwrap_or_default())?;
-        } else if kind.is_hard_link() {
-            let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-            let target = placer
-                .name(&target)?
-                .ok_or_else(|| UnpackError::Link { entry: path.to_string(), target: ".".into() })?;
-            placer.hard_link(&path, &target)?;
-        } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
-            let executable = entry.header().mode().map_err(unreadable(path.as_str()))? & 0o111 != 0;
-            let size = entry.size();
-            placer.file(&path, executable, size, &mut entry)?;
-        } else {
-            let kind = format!("{kind:?}").to_lowercase();
-            return Err(UnpackError::Kind { entry: path.to_string(), kind });
-        }
-    }
-    Ok(())
-}
+/// The kinds of file in a mode: inode(7).
+const S_IFMT: u32 = 0o170_000;
+const S_IFREG: u32 = 0o100_000;
+const S_IFDIR: u32 = 0o040_000;
+const S_IFLNK: u32 = 0o120_000;
 
 fn zip(file: impl Read + io::Seek, placer: &mut Placer) -> Result<(), UnpackError> {
     let broken = |entry: &str| {
@@ -210,12 +102,20 @@ fn zip(file: impl Read + io::Seek, placer: &mut Placer) -> Result<(), UnpackErro
         move |error: zip::result::ZipError| UnpackError::Read { entry, source: io::Error::other(error) }
     };
     let mut archive = zip::ZipArchive::new(file).map_err(broken("(header)"))?;
+    // The reader keeps the last entry of a name; what came before would be lost unseen.
+    if archive.has_duplicate_names() {
+        return Err(UnpackError::SameNames);
+    }
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(broken("(header)"))?;
         let name = entry.name_raw().to_vec();
         let Some(path) = placer.name(&name)? else {
             continue;
         };
+        let mode = entry.unix_mode().unwrap_or_default();
+        if !matches!(mode & S_IFMT, 0 | S_IFREG | S_IFDIR | S_IFLNK) {
+            return Err(UnpackError::Kind { entry: path.to_string(), kind: format!("file of mode {mode:o}") });
+        }
         if entry.is_dir() {
             placer.folder(&path)?;
         } else if entry.is_symlink() {
@@ -223,9 +123,8 @@ fn zip(file: impl Read + io::Seek, placer: &mut Placer) -> Result<(), UnpackErro
             (&mut entry).take(4096).read_to_end(&mut target).map_err(unreadable(path.as_str()))?;
             placer.link(&path, &target)?;
         } else {
-            let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
             let size = entry.size();
-            placer.file(&path, executable, size, &mut entry)?;
+            placer.file(&path, mode & 0o111 != 0, size, &mut entry)?;
         }
     }
     Ok(())
@@ -245,11 +144,11 @@ fn deb(mut file: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
         let size: u64 = field(48..58).parse().map_err(|_| {
             unreadable("(header)")(io::Error::new(io::ErrorKind::InvalidData, "a member's size is no number"))
         })?;
-        let mut member = (&mut file).take(size + size % 2);
         if let Some(format) = name.starts_with("data.tar").then(|| Format::of(name.trim_end_matches('/'))).flatten() {
-            return tar(decoder(format, member)?, placer);
+            return tar(decoder(format, file.take(size))?, placer);
         }
-        io::copy(&mut member, &mut io::sink())?;
+        // Members begin at even places.
+        io::copy(&mut (&mut file).take(size + size % 2), &mut io::sink())?;
     }
     Err(UnpackError::NoData)
 }

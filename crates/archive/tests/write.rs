@@ -61,6 +61,17 @@ fn the_systems_tar_opens_it() {
 }
 
 #[test]
+fn no_decoder_has_to_be_told_of_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("a");
+    write(entries(folder.path(), &sample()), EPOCH, Compression::Zstd, &archive).unwrap();
+    // RFC 8878, 3.1.1.1: after the magic the descriptor (no single segment, a checksum), then the
+    // window: 2^(10 + 17).
+    let bytes = fs::read(archive).unwrap();
+    assert_eq!((bytes[4], bytes[5]), (0b100, 17 << 3));
+}
+
+#[test]
 fn one_name_twice_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let list = entries(folder.path(), &sample());
