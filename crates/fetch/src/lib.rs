@@ -194,9 +194,10 @@ impl Fetcher {
             Attempt::Mirrored(mirror, origin) => self.shaped(&desk, wanted, origin, Some(mirror))?,
             Attempt::MirroredTree(mirror, name) => {
                 let file = desk.from_mirror(mirror, name)?;
-                let unpacked = scratch.path().join("unpacked");
-                rst_archive::unpack(&file, rst_archive::Format::TarZst, &unpacked, Default::default())?;
-                unpacked.join("tree")
+                let delivered = Delivered::Archive { file, strip: Some(1) };
+                let origin = Origin { place: Place::Https(name.clone()), sha256: None, size: None, h1: None };
+                let unpacked = desk.open(delivered, &origin, "unpacked")?;
+                unpacked.shape(&Wanted { spec: &SourceSpec::default(), ..wanted.clone() })?
             }
         };
         self.settle(&top, wanted.locked.tree)
@@ -215,8 +216,7 @@ impl Fetcher {
             None => desk.deliver(origin, wanted)?,
         };
         let unpacked = desk.open(delivered, origin, "unpacked")?;
-        let strip = wanted.spec.strip.or(unpacked.strip);
-        shape::shape(&unpacked.folder, wanted.spec, strip, wanted.locked.host)
+        unpacked.shape(wanted)
     }
 
     /// Takes a folder into the store if it is the tree that is pinned.
@@ -308,6 +308,14 @@ fn digest(file: &Path) -> Result<(Digest, u64), OriginError> {
 struct Unpacked {
     folder: PathBuf,
     strip: Option<usize>,
+}
+
+impl Unpacked {
+    /// The folder that becomes the tree.
+    fn shape(&self, wanted: &Wanted) -> Result<PathBuf, OriginError> {
+        let strip = wanted.spec.strip.or(self.strip);
+        shape::shape(&self.folder, wanted.spec, strip, wanted.locked.host, &wanted.locked.version)
+    }
 }
 
 impl Desk<'_> {

@@ -31,6 +31,11 @@ impl Fetcher {
         let mut origins = Vec::new();
         let mut unreached = Vec::new();
         for origin in places {
+            // Another kind of machine's rustup is not here; what it would give is the official archives' tree.
+            if matches!(origin.place, Place::Rustup(_)) && host.is_some_and(|host| host != Arch::HOST) {
+                origins.push(origin);
+                continue;
+            }
             match self.pin_one(&source_name, spec, host, &origin, None) {
                 Ok((tree, origin)) => {
                     match &pinned {
@@ -145,7 +150,7 @@ impl Fetcher {
                 let (delivered, h1) = crate::origin::go_module(&desk, spec)?;
                 origin.h1 = Some(h1);
                 let unpacked = desk.open(delivered, &origin, "unpacked")?;
-                crate::shape::shape(&unpacked.folder, wanted.spec, wanted.spec.strip.or(unpacked.strip), host)?
+                unpacked.shape(&wanted)?
             }
             (place, Some((_, file))) => {
                 let copy = scratch.path().join(file.file_name().unwrap_or_default());
@@ -173,7 +178,7 @@ impl Fetcher {
         file: std::path::PathBuf,
     ) -> Result<std::path::PathBuf, OriginError> {
         let unpacked = desk.open(crate::origin::Delivered::Archive { file, strip: None }, origin, "unpacked")?;
-        crate::shape::shape(&unpacked.folder, wanted.spec, wanted.spec.strip.or(unpacked.strip), wanted.locked.host)
+        unpacked.shape(wanted)
     }
 
     fn differ(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use rst_model::{Arch, recipe::SourceSpec};
+use rst_model::{Arch, Version, recipe::SourceSpec};
 
 use crate::error::OriginError;
 
@@ -14,6 +14,7 @@ pub(crate) fn shape(
     spec: &SourceSpec,
     strip: Option<usize>,
     host: Option<Arch>,
+    version: &Version,
 ) -> Result<PathBuf, OriginError> {
     let mut top = descend(unpacked, strip)?;
     if let Some(subdir) = &spec.subdir {
@@ -41,7 +42,7 @@ pub(crate) fn shape(
         let at = top.join(path);
         fs::create_dir_all(at.parent().unwrap_or(&top))?;
         remove(&at)?;
-        fs::os::unix::fs::symlink(target, at)?;
+        fs::os::unix::fs::symlink(target.replace("{version}", version.as_str()), at)?;
     }
     Ok(top)
 }

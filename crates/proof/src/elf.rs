@@ -18,8 +18,19 @@ pub(crate) struct Program<'a> {
     pub stack_flags: Option<u32>,
     pub writable_and_executable: bool,
     pub has_symbols: bool,
-    /// Sections that are loaded: name, address, size, and bytes (none for .bss).
-    pub loaded: Vec<(String, u64, u64, &'a [u8])>,
+    /// Sections that are loaded.
+    pub loaded: Vec<Section<'a>>,
+}
+
+/// A section that takes part in the running program.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Section<'a> {
+    pub name: String,
+    pub address: u64,
+    pub size: u64,
+    pub executable: bool,
+    /// None for .bss.
+    pub bytes: &'a [u8],
 }
 
 impl<'a> Program<'a> {
@@ -71,26 +82,22 @@ impl<'a> Program<'a> {
                 continue;
             }
             let name = section.name().map_err(|error| error.to_string())?.to_owned();
-            let data = section.data().map_err(|error| format!("section {name}: {error}"))?;
-            program.loaded.push((name, section.address(), section.size(), data));
+            let bytes = section.data().map_err(|error| format!("section {name}: {error}"))?;
+            program.loaded.push(Section {
+                name,
+                address: section.address(),
+                size: section.size(),
+                executable: sh_flags.0 & elf::SHF_EXECINSTR.0 != 0,
+                bytes,
+            });
         }
         if program.loaded.is_empty() {
             return Err("it has no section headers to compare".to_owned());
         }
         Ok(program)
     }
-}
 
-/// Where a text is in bytes.
-pub(crate) fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
-    let (first, rest) = text.split_first()?;
-    let mut from = 0;
-    while let Some(at) = bytes.get(from..)?.iter().position(|byte| byte == first) {
-        let at = from + at;
-        if bytes[at + 1..].starts_with(rest) {
-            return Some(at);
-        }
-        from = at + 1;
+    pub(crate) fn has_section(&self, name: &str) -> bool {
+        self.loaded.iter().any(|section| section.name == name)
     }
-    None
 }

@@ -1,15 +1,29 @@
 //! The unstripped twin of a program: of the same link, so of the same loaded bytes, but with symbols.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use fs_err as fs;
-use object::{Endianness, Object as _, ObjectSymbol as _, read::elf::ElfFile64};
+use object::{Endianness, Object as _, ObjectSymbol as _, SymbolKind, read::elf::ElfFile64};
 
-use crate::elf::Program;
+use crate::{calls::callers, elf::Program};
 
-/// The symbols of a program.
+/// What the symbols of a program tell.
 pub(crate) struct Twin {
-    symbols: BTreeMap<String, u64>,
+    /// Every name that is defined, with where: local functions may share a name.
+    symbols: BTreeMap<String, BTreeSet<u64>>,
+    pub protection: Protection,
+}
+
+/// Which functions check their stack, before they return, by `__stack_chk_fail`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protection {
+    None,
+    /// mimalloc's only.
+    Allocator,
+    Some,
 }
 
 impl Twin {
@@ -17,44 +31,64 @@ impl Twin {
     pub(crate) fn find(program: &Program, folder: &Path) -> Result<Self, String> {
         let mut seen = 0;
         let mut nearest = None;
-        for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten() {
+        for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+            let entry = entry.map_err(|error| format!("the twins cannot be read: {error}"))?;
             if !entry.file_type().is_file() {
                 continue;
             }
-            let Ok(bytes) = fs::read(entry.path()) else {
-                continue;
-            };
+            let name = entry.file_name().to_string_lossy();
+            let bytes = fs::read(entry.path()).map_err(|error| error.to_string())?;
             let Ok(candidate) = Program::parse(&bytes) else {
                 continue;
             };
             seen += 1;
-            match differing_section(program, &candidate) {
-                Some(section) => {
-                    nearest = Some(format!("{} differs in {section}", entry.file_name().to_string_lossy()))
-                }
-                None => return Self::read(&bytes),
-            }
+            nearest = Some(match differing_section(program, &candidate) {
+                Some(section) => format!("{name} differs in {section}"),
+                None if candidate.has_symbols => return Self::read(&candidate, &bytes),
+                None => format!("{name} is equal, but was linked without symbols"),
+            });
         }
         let nearest = nearest.map(|text| format!(" ({text})")).unwrap_or_default();
-        Err(format!("none of {seen} candidates is equal{nearest}"))
+        Err(format!("none of {seen} candidates is a twin{nearest}"))
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, String> {
+    fn read(program: &Program, bytes: &[u8]) -> Result<Self, String> {
         let file: ElfFile64<'_, Endianness> = ElfFile64::parse(bytes).map_err(|error| error.to_string())?;
-        let symbols: BTreeMap<_, _> = file
-            .symbols()
-            .filter(|symbol| !symbol.is_undefined())
-            .filter_map(|symbol| Some((symbol.name().ok()?.to_owned(), symbol.address())))
-            .collect();
-        if symbols.is_empty() {
-            return Err("its twin has no symbols".to_owned());
+        let mut symbols: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        let mut functions = BTreeMap::new();
+        let mut allocators = BTreeSet::new();
+        for symbol in file.symbols().filter(|symbol| !symbol.is_undefined()) {
+            let Ok(name) = symbol.name() else { continue };
+            symbols.entry(name.to_owned()).or_default().insert(symbol.address());
+            if symbol.kind() == SymbolKind::Text {
+                functions.insert(symbol.address(), symbol.size());
+                // `malloc` and `mi_malloc` are one function of two names.
+                if name.trim_start_matches('_').starts_with("mi_") {
+                    allocators.insert(symbol.address());
+                }
+            }
         }
-        Ok(Self { symbols })
+        let mut protection = Protection::None;
+        for target in symbols.get("__stack_chk_fail").into_iter().flatten() {
+            let code = program.loaded.iter().filter(|section| section.executable);
+            for at in code.flat_map(|section| callers(program.architecture, section, *target)) {
+                let Some((function, size)) = functions.range(..=at).next_back() else { continue };
+                if at - function >= *size {
+                    continue;
+                }
+                match allocators.contains(function) {
+                    true if protection == Protection::None => protection = Protection::Allocator,
+                    true => {}
+                    false => protection = Protection::Some,
+                }
+            }
+        }
+        Ok(Self { symbols, protection })
     }
 
-    /// The address of a symbol, if it is defined.
-    pub(crate) fn address(&self, name: &str) -> Option<u64> {
-        self.symbols.get(name).copied()
+    /// Where a name is defined, if it is.
+    pub(crate) fn addresses(&self, name: &str) -> Option<&BTreeSet<u64>> {
+        self.symbols.get(name)
     }
 }
 
@@ -63,5 +97,5 @@ fn differing_section(one: &Program, two: &Program) -> Option<String> {
         return Some(format!("the number of sections, {} against {}", one.loaded.len(), two.loaded.len()));
     }
     let pairs = one.loaded.iter().zip(&two.loaded);
-    pairs.into_iter().find(|(a, b)| a != b).map(|(a, _)| a.0.clone())
+    pairs.into_iter().find(|(a, b)| a != b).map(|(a, _)| a.name.clone())
 }

@@ -1,5 +1,5 @@
-//! Proofs of real programs made by the host's compiler: glibc, so never what we promise, each in its
-//! own way.
+//! Proofs of real programs made by the host's compiler. With glibc they are never what is promised,
+//! each in its own way; without any libc they can be all that is.
 
 use std::{path::Path, process::Command};
 
@@ -30,6 +30,112 @@ fn report(file: &Path, path: &str) -> Report {
 fn outcome(report: &Report, claim: &str) -> Outcome {
     let claims = &report.subjects[0].claims;
     claims.iter().find(|c| c.name.starts_with(claim)).unwrap_or_else(|| panic!("no claim {claim}")).outcome.clone()
+}
+
+/// All that is promised of a program, with no libc: what it does is of no interest, it never runs.
+const SOUND: &str = "
+    __attribute__((noinline)) void *mi_malloc(unsigned long n) { volatile char b[64]; b[n] = 0; return (void *)n; }
+    void *malloc(unsigned long n) __attribute__((alias(\"mi_malloc\")));
+    unsigned long __stack_chk_guard;
+    __attribute__((noinline)) void __stack_chk_fail(void) { for (;;); }
+    __attribute__((noinline)) int work(int n) { volatile char b[64]; b[n] = 1; return b[n + 1]; }
+    void _start(void) { for (;;) { work(1); malloc(2); } }
+";
+
+/// The program of a source, stripped, and beside it its twin.
+fn link(folder: &Path, source: &str, options: &[&str]) -> std::path::PathBuf {
+    let c = folder.join("a.c");
+    fs::write(&c, source).unwrap();
+    let twins = folder.join("twins");
+    fs::create_dir_all(&twins).unwrap();
+    let program = folder.join("program");
+    for (strip, out) in [(Some("-s"), &program), (None, &twins.join("twin"))] {
+        let mut cc = Command::new("cc");
+        cc.args(["-w", "-O1", "-nostdlib", "-static", "-no-pie", "-fstack-protector-all", "-Wl,--build-id=none"]);
+        cc.args(options).args(strip).arg(&c).arg("-o").arg(out);
+        assert!(cc.status().unwrap().success());
+    }
+    program
+}
+
+fn report_with_twins(program: &Path, allocator: AllocatorChoice) -> Report {
+    let subject = Subject {
+        path: RelPath::new("bin/x").unwrap(),
+        file: program.to_owned(),
+        component: "x".into(),
+        allocator,
+        c_code: true,
+        twins: Some(program.parent().unwrap().join("twins")),
+    };
+    prove(&[subject], &Expected { platform: Platform::HOST, forbidden: vec!["/home/builder".into()] })
+}
+
+fn failures(report: &Report) -> Vec<String> {
+    report.failures().map(|failure| failure.to_string()).collect()
+}
+
+#[test]
+fn a_sound_program_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = link(folder.path(), SOUND, &[]);
+    let report = report_with_twins(&program, AllocatorChoice::Mimalloc);
+    assert_eq!(failures(&report), Vec::<String>::new());
+    assert!(report.passed());
+    assert_eq!(report.claims(), 10);
+}
+
+#[test]
+fn each_allocator_is_told_from_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = SOUND.replace("__attribute__((alias(\"mi_malloc\")))", "{ return (void *)(n + 1); }");
+    let musl = own.replace("mi_malloc", "__malloc_alloc_meta");
+    let both = format!("{SOUND} int __malloc_alloc_meta(void) {{ return 3; }}");
+    let says =
+        |source: &str, promised| outcome(&report_with_twins(&link(folder.path(), source, &[]), promised), "allocator");
+    let failed = |reason: &str| Outcome::Failed(reason.into());
+    assert_eq!(says(&own, AllocatorChoice::Mimalloc), failed("malloc is not mimalloc's"));
+    assert_eq!(says(&both, AllocatorChoice::Mimalloc), failed("musl's allocator is in it too"));
+    assert_eq!(says(&musl, AllocatorChoice::Mimalloc), failed("no mi_malloc in it"));
+    assert_eq!(says(&musl, AllocatorChoice::Musl), Outcome::Passed);
+    assert_eq!(says(&both, AllocatorChoice::Musl), failed("expected musl's allocator alone"));
+}
+
+#[test]
+fn a_program_without_stack_protector_fails_though_mimalloc_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let off = "__attribute__((no_stack_protector, noinline)) ";
+    let source = SOUND.replace("__attribute__((noinline)) int work", &format!("{off} int work"));
+    let source = source.replace("void _start", &format!("{off} void _start"));
+    let source = source.replace("__attribute__((noinline)) void __stack", &format!("{off} void __stack"));
+    let says = |options: &[&str]| {
+        outcome(
+            &report_with_twins(&link(folder.path(), &source, options), AllocatorChoice::Mimalloc),
+            "stack protector",
+        )
+    };
+    assert_eq!(says(&[]), Outcome::Failed("no function but mimalloc's calls __stack_chk_fail".into()));
+    assert_eq!(says(&["-fno-stack-protector"]), Outcome::Failed("no function calls __stack_chk_fail".into()));
+}
+
+#[test]
+fn another_links_twin_is_no_twin() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = link(folder.path(), SOUND, &[]);
+    let twin = folder.path().join("twins/twin");
+    let says = || outcome(&report_with_twins(&program, AllocatorChoice::Mimalloc), "has an unstripped twin");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    link(elsewhere.path(), &SOUND.replace("b[n] = 1;", "b[n] = 2;"), &[]);
+    fs::copy(elsewhere.path().join("twins/twin"), &twin).unwrap();
+    let Outcome::Failed(reason) = says() else { panic!("one byte off") };
+    assert!(reason.starts_with("none of 1 candidates is a twin (twin differs in .text)"), "{reason}");
+
+    fs::copy(&program, &twin).unwrap();
+    let expected = "none of 1 candidates is a twin (twin is equal, but was linked without symbols)";
+    assert_eq!(says(), Outcome::Failed(expected.into()));
+
+    fs::remove_dir_all(twin.parent().unwrap()).unwrap();
+    assert!(matches!(says(), Outcome::Failed(_)));
 }
 
 #[test]
@@ -94,6 +200,13 @@ fn what_cannot_be_read_fails() {
     fs::write(&script, "#!/bin/sh\n").unwrap();
     assert!(!report(&cut, "bin/x").passed());
     assert!(!report(&text, "bin/x").passed());
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "").unwrap();
+    assert!(!report(&empty, "bin/x").passed());
+    // 32 bits: EI_CLASS is the fifth byte.
+    let narrow = folder.path().join("narrow");
+    fs::write(&narrow, [&bytes[..4], &[1], &bytes[5..]].concat()).unwrap();
+    assert!(matches!(outcome(&report(&narrow, "bin/x"), "can be read"), Outcome::Failed(_)));
     assert!(!report(&folder.path().join("absent"), "bin/x").passed());
     assert!(report(&script, "bin/x").passed());
     assert!(report(&text, "share/x").subjects.is_empty());

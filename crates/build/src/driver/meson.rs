@@ -26,6 +26,7 @@ pub(super) fn plan(context: &Context, options: &Meson) -> Plan {
     for name in ["CC", "CFLAGS", "LDFLAGS", "LIBS"] {
         env.remove(name);
     }
+    env.insert("NINJA".to_owned(), "/tools/ninja/bin/ninja".to_owned());
     env.insert("PKG_CONFIG_LIBDIR".to_owned(), format!("{}:{STUBS}", context.pkg_config_path()));
     let setup = ["meson", "setup", BUILD, "--cross-file=/b/cross.ini", "--native-file=/b/native.ini"]
         .into_iter()
@@ -38,7 +39,7 @@ pub(super) fn plan(context: &Context, options: &Meson) -> Plan {
         ])
         .map(str::to_owned)
         .chain(context.fill_all(&options.options));
-    let ninja = ["/tools/ninja/ninja/data/bin/ninja", "-C", BUILD, "-j{jobs}", "-v"];
+    let ninja = ["/tools/ninja/bin/ninja", "-C", BUILD, "-j{jobs}", "-v"];
     let mut steps = vec![
         step(setup),
         step_with(ninja.into_iter().map(str::to_owned).chain(options.targets.clone()), &[("RST_TWIN", TWINS)]),

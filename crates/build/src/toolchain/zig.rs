@@ -38,6 +38,8 @@ impl Zig {
             ("rust-cc", rust_linker("/b/bin/cc")),
             ("host-rust-cc", rust_linker(&format!("{zig} cc -target {host_gnu}"))),
             ("ar", format!("#!/bin/sh\nexec {zig} ar \"$@\"\n")),
+            // libtool looks for one, though it links by the compiler.
+            ("ld", format!("#!/bin/sh\nexec {zig} ld.lld \"$@\"\n")),
             ("ranlib", format!("#!/bin/sh\nexec {zig} ranlib \"$@\"\n")),
             ("pkg-config", "#!/bin/sh\nexec pkgconf --static --define-prefix \"$@\"\n".to_owned()),
         ]

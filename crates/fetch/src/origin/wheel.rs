@@ -24,14 +24,15 @@ pub(super) fn deliver(desk: &Desk, file_name: &str) -> Result<Delivered, OriginE
 /// Whatever wheel pip chooses for a machine.
 pub(crate) fn choose(desk: &Desk, name: &str, version: &str) -> Result<PathBuf, OriginError> {
     let cpu = desk.wanted_host.unwrap_or(Arch::HOST).cpu();
+    // What runs on the build root's glibc comes first: pip takes the first kind there is.
     let kinds = [
-        "musllinux_1_2",
-        "musllinux_1_1",
         "manylinux_2_28",
+        "manylinux_2_24",
         "manylinux_2_17",
         "manylinux2014",
         "manylinux_2_12",
         "manylinux2010",
+        "musllinux_1_1",
     ];
     let platforms: Vec<_> = kinds.iter().map(|kind| format!("{kind}_{cpu}")).chain(["any".to_owned()]).collect();
     download(desk, name, version, &platforms)
