@@ -163,11 +163,12 @@ pub fn base_env(epoch: i64) -> BTreeMap<String, String> {
         ("PATH", "/b/bin:/usr/bin"),
         ("HOME", "/b/home"),
         ("TMPDIR", "/b/tmp"),
-        ("LANG", "C.UTF-8"),
-        ("LC_ALL", "C.UTF-8"),
+        ("LANG", "C"),
+        ("LC_ALL", "C"),
         ("TZ", "UTC"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
         ("PYTHONHASHSEED", "0"),
+        ("PYTHONUTF8", "1"),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
