@@ -8,7 +8,10 @@ use std::{
 use fs_err as fs;
 use object::{Endianness, Object as _, ObjectSymbol as _, SymbolKind, read::elf::ElfFile64};
 
-use crate::{calls::callers, elf::Program};
+use crate::{
+    calls::callers,
+    elf::{Program, Section},
+};
 
 /// What the symbols of a program tell.
 pub(crate) struct Twin {
@@ -96,6 +99,22 @@ fn differing_section(one: &Program, two: &Program) -> Option<String> {
     if one.loaded.len() != two.loaded.len() {
         return Some(format!("the number of sections, {} against {}", one.loaded.len(), two.loaded.len()));
     }
-    let pairs = one.loaded.iter().zip(&two.loaded);
-    pairs.into_iter().find(|(a, b)| a != b).map(|(a, _)| a.name.clone())
+    let mut pairs = one.loaded.iter().zip(&two.loaded);
+    pairs.find(|(a, b)| !equal(a, b)).map(|(a, _)| a.name.clone())
 }
+
+fn equal(a: &Section, b: &Section) -> bool {
+    if a.name != GO_FIPS || b.name != GO_FIPS {
+        return a == b;
+    }
+    let outside = |bytes: &[u8]| {
+        [bytes.get(..GO_FIPS_SUM.start), bytes.get(GO_FIPS_SUM.end..)].map(|part| part.map(<[u8]>::to_vec))
+    };
+    (a.address, a.size) == (b.address, b.size) && outside(a.bytes) == outside(b.bytes)
+}
+
+/// Go's linker writes a checksum of some sections here after the link (cmd/link/internal/ld/fips140.go),
+/// into the program but not into the twin, of which it does not know.
+const GO_FIPS: &str = ".go.fipsinfo";
+/// Where in that section the checksum is.
+const GO_FIPS_SUM: std::ops::Range<usize> = 16..48;

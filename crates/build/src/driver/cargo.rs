@@ -5,7 +5,15 @@ use rst_model::{Platform, RelPath, recipe::Cargo};
 
 use super::{Context, Plan, TWINS, joined, step_with};
 
-const SOURCES: &str = r#"[source.crates-io]
+/// Flags for the target do not reach build scripts and proc macros, so those have a table of their
+/// own: without it rustc looks for the linker of its own distribution, of which no part is here.
+const CONFIG: &str = r#"target-applies-to-host = false
+
+[host]
+linker = "/b/bin/host-rust-cc"
+rustflags = ["-Clink-self-contained=no"]
+
+[source.crates-io]
 replace-with = "vendored"
 
 [source.vendored]
@@ -55,21 +63,21 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
     .collect();
     env.insert(variable("CARGO_TARGET", &target, "LINKER"), "/b/bin/rust-cc".to_owned());
     env.insert(variable("CARGO_TARGET", &target, "RUSTFLAGS"), joined(&rustflags));
-    env.insert(variable("CARGO_TARGET", &host_triple, "LINKER"), "/b/bin/host-rust-cc".to_owned());
     env.insert(format!("CC_{}", target.replace('-', "_")), "cc".to_owned());
     env.insert(format!("CC_{}", host_triple.replace('-', "_")), "host-cc".to_owned());
     for (name, value) in &options.env {
         env.insert(name.clone(), context.fill(value));
     }
-    let mut argv =
-        ["cargo", "build", "--release", "--locked", "-j{jobs}", "-Zbuild-std=std,panic_abort", "--target", &target]
-            .map(str::to_owned)
-            .to_vec();
+    let mut argv: Vec<String> = ["cargo", "build", "--release", "--locked", "-j{jobs}", "--target", &target]
+        .into_iter()
+        .chain(["-Zbuild-std=std,panic_abort", "-Zhost-config", "-Ztarget-applies-to-host"])
+        .map(str::to_owned)
+        .collect();
     for program in &options.programs {
         argv.extend(["--bin".to_owned(), program.clone()]);
     }
     Plan {
-        files: [(RelPath::new("cargo-home/config.toml").expect("a plain name"), SOURCES.to_owned())].into(),
+        files: [(RelPath::new("cargo-home/config.toml").expect("a plain name"), CONFIG.to_owned())].into(),
         env,
         steps: vec![step_with(argv, &[("RST_TWIN", TWINS)])],
         products: format!("src/target/{target}/release"),

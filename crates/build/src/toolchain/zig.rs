@@ -2,7 +2,9 @@
 //! all split a command of two words badly.
 //!
 //! When `RST_TWIN` names a folder, every link of a program is done twice: as asked, and without
-//! stripping into that folder. The proof reads the symbols of a program from that twin.
+//! stripping into that folder. The proof reads the symbols of a program from that twin. The second
+//! link is the linker's own command, not `zig cc` without `-s`: Zig would compile musl with debug
+//! information, and clang's code for the x87 is another then.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +34,7 @@ impl Zig {
         let host_gnu = format!("{}-linux-gnu.2.17", self.host.cpu());
         let zig = Self::ZIG;
         [
-            ("cc", twin_linker(&format!("{zig} cc -target {target}"))),
+            ("cc", twin_linker(zig, &format!("{zig} cc -target {target}"))),
             ("c++", format!("#!/bin/sh\nexec {zig} c++ -target {target} \"$@\"\n")),
             ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\"\n")),
             ("rust-cc", rust_linker("/b/bin/cc")),
@@ -86,20 +88,14 @@ impl Zig {
 }
 
 /// Compiles one empty program with the flags that all programs have, so that musl and compiler_rt
-/// are in Zig's cache, with and without symbols.
+/// are in Zig's cache.
 pub fn seed_steps(zig: Zig) -> Vec<Step> {
-    let compile = |strip: bool| {
-        let flags = zig.ldflags().into_iter().filter(|flag| strip || flag != "-s");
-        let argv = ["cc".to_owned(), "-g0".to_owned(), "-fstack-protector-strong".to_owned()]
-            .into_iter()
-            .chain(flags)
-            .chain(["seed.c".to_owned(), "-o".to_owned(), format!("seed-{strip}")]);
-        Command { argv: argv.collect(), cwd: Action::WORK.to_owned(), env: BTreeMap::new() }
-    };
-    vec![Step { commands: vec![compile(true)] }, Step { commands: vec![compile(false)] }]
+    let argv = ["cc", "-fstack-protector-strong", "seed.c", "-o", "seed"];
+    let argv = argv.into_iter().map(str::to_owned).chain(zig.ldflags()).collect();
+    vec![Step { commands: vec![Command { argv, cwd: Action::WORK.to_owned(), env: BTreeMap::new() }] }]
 }
 
-fn twin_linker(zig_cc: &str) -> String {
+fn twin_linker(zig: &str, zig_cc: &str) -> String {
     format!(
         r#"#!/bin/sh
 [ -n "$RST_TWIN" ] || exec {zig_cc} "$@"
@@ -112,20 +108,26 @@ for argument do
   before=$argument
 done
 [ -n "$out" ] || exec {zig_cc} "$@"
-{zig_cc} "$@" || exit
+said=$TMPDIR/link.$$
+ZIG_VERBOSE_LINK=1 {zig_cc} "$@" 2>"$said"
+status=$?
+grep -v -e '^ld.lld ' -e '^ar rcs ' "$said" >&2
+[ $status -eq 0 ] || exit $status
+# The link that Zig did, once more without stripping.
+set -f
+set -- $(grep '^ld.lld ' "$said" | tail -n 1)
 mkdir -p "$RST_TWIN" || exit
+shift
 before= count=$#
 while [ $count -gt 0 ]; do
   argument=$1 count=$((count - 1))
   shift
-  case $argument in
-    -s|-Wl,-s|-Wl,-S|-Wl,--strip-all|-Wl,--strip-debug) continue ;;
-  esac
+  [ "$argument" = -s ] && continue
   [ "$before" = -o ] && argument=$RST_TWIN/${{out##*/}}
   before=$argument
   set -- "$@" "$argument"
 done
-exec {zig_cc} "$@"
+exec {zig} ld.lld "$@"
 "#
     )
 }
@@ -139,7 +141,7 @@ while [ $count -gt 0 ]; do
   argument=$1 count=$((count - 1))
   shift
   case $argument in
-    --target=*|-no-pie|-Wl,--eh-frame-hdr|-Wl,-O1|-Wl,-O2) continue ;;
+    --target=*|-no-pie|-fuse-ld=lld|-Wl,--eh-frame-hdr|-Wl,-O1|-Wl,-O2) continue ;;
     -lgcc|-lgcc_s|-lgcc_eh) argument=-lunwind ;;
   esac
   set -- "$@" "$argument"
