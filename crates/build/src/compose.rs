@@ -85,6 +85,7 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
         env,
         steps,
         collect: collect(node, &context, &plan.products),
+        unsandboxed: graph.unsandboxed,
     }
 }
 

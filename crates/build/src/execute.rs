@@ -1,6 +1,7 @@
 //! Running one action: a private work folder, the sandbox, and what is taken from it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
@@ -13,6 +14,7 @@ use rst_sandbox::{Cancel, Mount, MountSource, Spec};
 use rst_store::{ActionResult, Held, Scratch, Store};
 
 use crate::{
+    bare,
     collect::collect,
     compose::{EPOCH, ROOT_TOOL, tool_mount},
     driver,
@@ -42,7 +44,9 @@ impl Executor<'_> {
             return Ok(result);
         }
         let begun = Instant::now();
-        let (scratch, work) = self.prepare(action)?;
+        let (scratch, work) = self.work_folder()?;
+        let action = &self.as_run(action, &work)?;
+        self.prepare(action, &work)?;
         let _cache_held = self.hold_cache(action)?;
         let log = self.store.log_path(key);
         let spec = self.spec(action, &work, action.steps.clone(), &log)?;
@@ -54,7 +58,7 @@ impl Executor<'_> {
             output: self.store.adopt(&output)?,
             seconds: begun.elapsed().as_secs_f64(),
             cpu_seconds: outcome.cpu_ms as f64 / 1000.0,
-            unsandboxed: false,
+            unsandboxed: action.unsandboxed,
         };
         self.store.record(key, &result)?;
         Ok(result)
@@ -62,7 +66,9 @@ impl Executor<'_> {
 
     /// Opens a shell where the action would run.
     pub(crate) fn shell(&self, action: &Action) -> Result<(), BuildError> {
-        let (_scratch, work) = self.prepare(action)?;
+        let (_scratch, work) = self.work_folder()?;
+        let action = &self.as_run(action, &work)?;
+        self.prepare(action, &work)?;
         let mut text = String::from("# What this build runs, one line a command.\n");
         for command in action.steps.iter().flat_map(|step| &step.commands) {
             text.push_str(&format!("# cd {}; {}\n", command.cwd, command.argv.join(" ")));
@@ -70,7 +76,11 @@ impl Executor<'_> {
         fs::write(work.join("commands"), text)?;
         let shell = Command {
             argv: vec!["sh".to_owned()],
-            cwd: driver::SOURCE_FOLDER.to_owned(),
+            cwd: if action.unsandboxed {
+                work.join("src").display().to_string()
+            } else {
+                driver::SOURCE_FOLDER.to_owned()
+            },
             env: [("PS1".to_owned(), format!("{} in the sandbox (commands: /b/commands)$ ", action.name))].into(),
         };
         let log = work.join("shell.log");
@@ -83,10 +93,32 @@ impl Executor<'_> {
         }
     }
 
-    /// Makes the work folder: sources copied, files written, Zig's compiled libc laid in.
-    fn prepare(&self, action: &Action) -> Result<(Scratch, PathBuf), BuildError> {
+    fn work_folder(&self) -> Result<(Scratch, PathBuf), BuildError> {
         let scratch = self.store.scratch()?;
         let work = scratch.path().join("work");
+        Ok((scratch, work))
+    }
+
+    /// The action itself; without a sandbox, with the host's paths in place of the sandbox's.
+    fn as_run<'a>(&self, action: &'a Action, work: &Path) -> Result<Cow<'a, Action>, BuildError> {
+        if !action.unsandboxed {
+            return Ok(Cow::Borrowed(action));
+        }
+        let trees = action.mounts.iter().filter(|(target, _)| !target.starts_with("/b/"));
+        let mut places: BTreeMap<_, _> =
+            trees.map(|(target, tree)| (target.clone(), self.store.tree_path(*tree))).collect();
+        places.insert(Action::WORK.to_owned(), work.to_owned());
+        if let Some(zig) = action.mounts.get(Zig::MOUNT).filter(|_| self.warm) {
+            places.insert(Zig::CACHE.to_owned(), self.store.cache("zig", *zig)?);
+        }
+        if let Some(cache) = &action.cache {
+            places.insert(cache.target.clone(), self.cache_folder(cache, work)?);
+        }
+        Ok(Cow::Owned(bare::relocate(action, &places)))
+    }
+
+    /// Fills the work folder: sources copied, files written, Zig's compiled libc laid in.
+    fn prepare(&self, action: &Action, work: &Path) -> Result<(), BuildError> {
         for folder in ["home", "bin", "out", "dest", "src", "tmp"] {
             fs::create_dir_all(work.join(folder))?;
         }
@@ -102,10 +134,10 @@ impl Executor<'_> {
         for (path, text) in &action.files {
             write_file(&work.join(path), text)?;
         }
-        if self.warm {
-            self.lay_in_seed(action, &work)?;
+        if self.warm && !action.unsandboxed {
+            self.lay_in_seed(action, work)?;
         }
-        Ok((scratch, work))
+        Ok(())
     }
 
     /// One Go build at a time for a cache: two would compile the same packages twice.
@@ -121,6 +153,7 @@ impl Executor<'_> {
 
     fn spec(&self, action: &Action, work: &Path, steps: Vec<Step>, log: &Path) -> Result<Spec, BuildError> {
         let mut root = Vec::new();
+        // Without a sandbox nothing is mounted, whatever stands in `root`.
         let mut mount = |target: &str, source: MountSource| {
             root.push(Mount { target: target.to_owned(), source });
         };
@@ -142,6 +175,7 @@ impl Executor<'_> {
             steps: steps.into_iter().map(|step| self.with_jobs(step)).collect(),
             jobs: self.jobs,
             log: log.to_owned(),
+            bare: action.unsandboxed,
             ..Spec::default()
         })
     }
@@ -241,6 +275,7 @@ fn seed_action(of: &Action, zig: Zig, tree: Digest) -> Action {
         steps: seed_steps(zig),
         collect: Vec::new(),
         cache: None,
+        unsandboxed: false,
     }
 }
 

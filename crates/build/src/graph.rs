@@ -88,6 +88,8 @@ pub struct Graph {
     pub archives: Vec<WantedArchive>,
     /// Components that were asked for by name.
     pub asked: Vec<NodeId>,
+    /// Whether everything is built on the host itself.
+    pub unsandboxed: bool,
 }
 
 /// Why no graph can be made.

@@ -5,6 +5,7 @@
 //! `assemble` makes, proves and packs archives. `factory` is the road through all of them.
 
 mod assemble;
+mod bare;
 mod collect;
 mod compose;
 mod driver;

@@ -132,10 +132,11 @@ fn read_etc(etc: &Path) -> Result<BTreeMap<String, BTreeMap<RelPath, EtcFile>>, 
     Ok(folders)
 }
 
-/// Every file below a folder, sorted; none when there is no such folder.
+/// Every file below a folder, sorted, links followed (a patch may serve two components); none when
+/// there is no such folder.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let mut paths = Vec::new();
-    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+    for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_file() => paths.push(entry.into_path()),
             Ok(_) => {}

@@ -149,6 +149,9 @@ pub struct BuildArgs {
     /// Use no cache of any compiler
     #[arg(long)]
     pub cold: bool,
+    /// Build on the host itself, with its own tools, where it allows no sandbox; the manifest says so
+    #[arg(long)]
+    pub no_sandbox: bool,
     /// Where archives go
     #[arg(long, default_value = "dist", value_name = "FOLDER")]
     pub dist: PathBuf,

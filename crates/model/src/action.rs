@@ -70,6 +70,9 @@ pub struct Action {
     pub collect: Vec<Collect>,
     /// A cache that changes how long it takes but not what comes out.
     pub cache: Option<CacheMount>,
+    /// Whether it runs on the host itself (`--no-sandbox`), and so sees all that the host has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsandboxed: bool,
 }
 
 impl Action {

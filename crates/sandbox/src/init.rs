@@ -24,6 +24,8 @@ use crate::{Spec, Verdict, layout, steps};
 pub(crate) const OUTER: &str = "__sandbox-outer";
 /// First argument of the process that is number one in the new ones.
 const INNER: &str = "__sandbox-inner";
+/// First argument of the process that runs commands on the host itself.
+pub(crate) const BARE: &str = "__no-sandbox";
 /// User and group of the commands.
 const BUILDER: u32 = 1000;
 
@@ -72,6 +74,7 @@ pub fn init_if_asked() {
     let result = match role.to_str() {
         Some(OUTER) => outer(desk.spec.parent().unwrap_or(Path::new("/"))),
         Some(INNER) => inner(&desk),
+        Some(BARE) => bare(&desk),
         _ => return,
     };
     if let Err(Refusal(what, errno)) = result {
@@ -106,18 +109,37 @@ fn outer(desk: &Path) -> Result<(), Refusal> {
     std::process::exit(status.code().unwrap_or(1));
 }
 
-/// Lays out the root and runs the commands, as process number one.
-fn inner(desk: &Desk) -> Result<(), Refusal> {
+/// Runs the commands with no sandbox at all. Whatever they leave behind becomes our child, as it would
+/// be that of a namespace's first process.
+fn bare(desk: &Desk) -> Result<(), Refusal> {
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
+    prctl::set_child_subreaper(true).tried("child subreaper")?;
+    let (spec, verdict, log) = open(desk)?;
+    umask(Mode::from_bits_truncate(0o022));
+    tell(verdict, &steps::run(&spec, log.as_ref()))
+}
+
+/// What is to be done, and the files that must be opened while the host's can still be seen.
+fn open(desk: &Desk) -> Result<(Spec, fs::File, Option<fs::File>), Refusal> {
     let text = fs::read(&desk.spec).tried("the sandbox's description cannot be read")?;
     let spec: Spec =
         serde_json::from_slice(&text).map_err(|_| Refusal("the sandbox's description".into(), Errno::EINVAL))?;
-    // Opened while the host's files can still be seen.
     let verdict = fs::File::create(&desk.verdict).tried("the verdict cannot be written")?;
     let log = match spec.interactive {
         true => None,
         false => Some(fs::OpenOptions::new().append(true).open(&spec.log).tried(spec.log.display().to_string())?),
     };
+    Ok((spec, verdict, log))
+}
+
+fn tell(verdict: fs::File, result: &Verdict) -> Result<(), Refusal> {
+    serde_json::to_writer(verdict, result).map_err(|_| Refusal("the verdict cannot be written".into(), Errno::EIO))
+}
+
+/// Lays out the root and runs the commands, as process number one.
+fn inner(desk: &Desk) -> Result<(), Refusal> {
+    prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
+    let (spec, verdict, log) = open(desk)?;
     sethostname("build").tried("host name")?;
     layout::enter(&spec.root, &desk.root)?;
     umask(Mode::from_bits_truncate(0o022));
@@ -126,8 +148,7 @@ fn inner(desk: &Desk) -> Result<(), Refusal> {
     map_ids(BUILDER, 0, 0)?;
     prctl::set_no_new_privs().tried("no_new_privs")?;
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
-    let result = steps::run(&spec, log.as_ref());
-    serde_json::to_writer(verdict, &result).map_err(|_| Refusal("the verdict cannot be written".into(), Errno::EIO))
+    tell(verdict, &steps::run(&spec, log.as_ref()))
 }
 
 /// One user and one group of the namespace outside become `inside` in this one.

@@ -16,11 +16,15 @@ use std::{
     collections::BTreeMap,
     os::unix::process::CommandExt as _,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use fs_err as fs;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 pub use rst_model::Cancel;
 use rst_model::Step;
 use serde::{Deserialize, Serialize};
@@ -43,6 +47,9 @@ pub struct Spec {
     pub log: PathBuf,
     /// Whether a person is at it: the terminal is theirs and nothing is logged.
     pub interactive: bool,
+    /// Whether the commands run on the host itself, with all that it has: `root` counts for nothing.
+    /// For hosts that allow no namespaces, and only where a person has asked for it.
+    pub bare: bool,
 }
 
 /// Something in the sandbox's file system.
@@ -99,7 +106,8 @@ pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
         fs::write(&spec.log, "")?;
     }
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("rst").arg(init::OUTER).arg(desk.path()).env_clear();
+    let role = if spec.bare { init::BARE } else { init::OUTER };
+    command.arg0("rst").arg(role).arg(desk.path()).env_clear();
     if !spec.interactive {
         // Not of our process group: Ctrl-C is for us to hand on.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -111,8 +119,7 @@ pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
             break status;
         }
         if cancel.is_cancelled() {
-            child.kill().map_err(Error::Desk)?;
-            child.wait().map_err(Error::Desk)?;
+            end(&mut child, spec).map_err(Error::Desk)?;
             return Err(Error::Cancelled);
         }
         std::thread::sleep(nap);
@@ -125,6 +132,15 @@ pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
         Some(Verdict::Refused { what, errno }) => Err(error::refused(what, errno)),
         None => Err(Error::Died(status.to_string())),
     }
+}
+
+/// Ends the first process, and so all of the sandbox; without one, all of its process group.
+fn end(child: &mut Child, spec: &Spec) -> std::io::Result<()> {
+    if spec.bare && !spec.interactive {
+        killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL)?;
+    }
+    child.kill()?;
+    child.wait().map(drop)
 }
 
 /// Whether this host lets us make a sandbox at all.

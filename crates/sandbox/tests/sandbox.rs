@@ -66,7 +66,7 @@ fn spec(log: &Path, steps: Vec<Step>) -> Spec {
         steps,
         jobs: 2,
         log: log.to_owned(),
-        interactive: false,
+        ..Spec::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fs_err as fs;
 use rst_build::{Factory, Graph, Project, Settings};
 use rst_fetch::Fetcher;
-use rst_model::{Action, Platform};
+use rst_model::{Action, Platform, event::Event};
 use rst_store::Store;
 
 use super::CommandError;
@@ -58,7 +58,12 @@ fn settings(arguments: Option<&BuildArgs>) -> Settings {
 pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
     let workshop = Workshop::open(setup)?;
     let target = &arguments.target;
-    let graph = Graph::of(&workshop.project, &target.targets, &target.platform)?;
+    let mut graph = Graph::of(&workshop.project, &target.targets, &target.platform)?;
+    graph.unsandboxed = arguments.no_sandbox;
+    if arguments.no_sandbox {
+        let message = "no sandbox: the host's own tools and files may be in what comes out".to_owned();
+        setup.reporter.event(Event::Warning { message });
+    }
     let factory = workshop.factory(setup, settings(Some(arguments)));
     if arguments.explain {
         let reasons = factory.explain(&graph)?;
