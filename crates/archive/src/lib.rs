@@ -8,4 +8,4 @@ mod write;
 
 pub use error::UnpackError;
 pub use unpack::{Format, Limits, unpack, xz};
-pub use write::{ArchiveEntry, Compression, Content, FORMAT, WriteError, write};
+pub use write::{ArchiveEntry, Compression, Content, FORMAT, WriteError, entries, write};

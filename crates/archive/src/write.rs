@@ -8,7 +8,7 @@ use std::{
 
 use flate2::{Compression as GzipLevel, GzBuilder};
 use fs_err as fs;
-use rst_model::RelPath;
+use rst_model::{Kind, Listing, RelPath};
 
 /// Raised whenever the same entries give other bytes: another encoder version, other parameters.
 pub const FORMAT: u32 = 1;
@@ -31,6 +31,21 @@ pub enum Content {
     File(PathBuf),
     /// A symbolic link.
     Symlink(String),
+    /// An empty folder; those that hold something need no entry of their own.
+    Folder,
+}
+
+/// The entries for a tree that lies at `folder`, each below `top`.
+pub fn entries(listing: &Listing, folder: &Path, top: &RelPath) -> Vec<ArchiveEntry> {
+    let entry = |(path, kind): (&RelPath, &Kind)| {
+        let (executable, content) = match kind {
+            Kind::File { executable, .. } => (*executable, Content::File(folder.join(path))),
+            Kind::Symlink(target) => (false, Content::Symlink(target.clone())),
+            Kind::EmptyDir => (false, Content::Folder),
+        };
+        ArchiveEntry { path: path.below(top), content, executable }
+    };
+    listing.iter().map(entry).collect()
 }
 
 /// How an archive is packed.
@@ -96,8 +111,7 @@ fn write_tar(entries: &[ArchiveEntry], epoch: u64, out: &mut impl Write) -> Resu
     for entry in entries {
         for folder in entry.path.ancestors() {
             if seen.insert(folder.clone()) {
-                let mut header = header(tar::EntryType::Directory, 0o755, epoch);
-                tar.append_data(&mut header, format!("{folder}/"), io::empty())?;
+                folder_entry(&mut tar, &folder, epoch)?;
             }
         }
         if !seen.insert(entry.path.clone()) {
@@ -115,10 +129,16 @@ fn write_tar(entries: &[ArchiveEntry], epoch: u64, out: &mut impl Write) -> Resu
                 let mut header = header(tar::EntryType::Symlink, 0o777, epoch);
                 tar.append_link(&mut header, &entry.path, target)?;
             }
+            Content::Folder => folder_entry(&mut tar, &entry.path, epoch)?,
         }
     }
     tar.finish()?;
     Ok(())
+}
+
+fn folder_entry(tar: &mut tar::Builder<impl Write>, folder: &RelPath, epoch: u64) -> io::Result<()> {
+    let mut header = header(tar::EntryType::Directory, 0o755, epoch);
+    tar.append_data(&mut header, format!("{folder}/"), io::empty())
 }
 
 fn header(kind: tar::EntryType, mode: u32, epoch: u64) -> tar::Header {

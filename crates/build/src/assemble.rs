@@ -6,13 +6,13 @@ use std::{
 };
 
 use fs_err as fs;
-use rst_archive::{ArchiveEntry, Compression, Content};
+use rst_archive::Compression;
 use rst_model::{Digest, Kind, Manifest, ManifestComponent, ManifestFile, ManifestSource, RelPath, recipe::Driver};
 use rst_proof::{Expected, Subject};
 use rst_store::{ActionResult, Store};
 
 use crate::{
-    compose::{EPOCH, LICENSES, TWINS, compose},
+    compose::{EPOCH, LICENSES, TWINS, compose, link_time_values},
     error::BuildError,
     factory::{BuiltArchive, Factory},
     graph::{Graph, NodeId, WantedArchive},
@@ -74,6 +74,7 @@ impl Assembled {
                     action: compose(graph, id, &trees).key(),
                     allocator: node.component.allocator,
                     c_code: !matches!(node.component.driver, Driver::Cargo(_)),
+                    set: link_time_values(graph, id),
                 },
             );
             for (tool, source) in &node.sources.tools {
@@ -119,7 +120,7 @@ impl Assembled {
             Some(factory.store.tree_path(*output).join(TWINS))
         };
         let machine = [factory.store.root(), &factory.project.root].map(|path| path.display().to_string());
-        let report = prove_files(&top, &self.manifest, twins, &machine);
+        let report = prove_files(&top, &self.manifest, twins, &machine, true);
         if !report.passed() {
             let lines: Vec<_> = report.failures().map(|failure| failure.to_string()).collect();
             return Err(BuildError::Proof {
@@ -167,18 +168,10 @@ impl Assembled {
         let begun = std::time::Instant::now();
         let tree = factory.store.tree_path(self.tree);
         let top = RelPath::new(&top).map_err(|error| BuildError::Pattern { reason: error.to_string() })?;
-        let entries = factory.store.listing(self.tree)?;
-        let entries = entries.iter().filter_map(|(path, kind)| {
-            let (executable, content) = match kind {
-                Kind::File { executable, .. } => (*executable, Content::File(tree.join(path))),
-                Kind::Symlink(target) => (false, Content::Symlink(target.clone())),
-                Kind::EmptyDir => return None,
-            };
-            Some(ArchiveEntry { path: path.below(&top), content, executable })
-        });
+        let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &top);
         let scratch = factory.store.scratch()?;
         let part = scratch.path().join("archive");
-        rst_archive::write(entries.collect(), EPOCH.unsigned_abs(), compression, &part)?;
+        rst_archive::write(entries, EPOCH.unsigned_abs(), compression, &part)?;
         let output = factory.store.put_blob(&part)?;
         let seconds = begun.elapsed().as_secs_f64();
         factory.store.record(key, &ActionResult { output, seconds, cpu_seconds: seconds, unsandboxed: false })?;
@@ -190,14 +183,16 @@ impl Assembled {
     }
 }
 
-/// Proves an unpacked archive against its own manifest. The twins come from the store, by the actions
-/// that the manifest names.
-pub fn prove_tree(store: &Store, top: &Path, manifest: &Manifest) -> rst_proof::Report {
+/// Proves an unpacked archive against its own manifest, which lies at `at`. The twins come from the
+/// store, by the actions that the manifest names; without `symbols` what they show is not checked.
+pub fn prove_tree(store: &Store, top: &Path, at: &RelPath, manifest: &Manifest, symbols: bool) -> rst_proof::Report {
     let twins = |component: &str| {
         let result = store.result(manifest.components.get(component)?.action)?;
         Some(store.tree_path(result.output).join(TWINS))
     };
-    prove_files(top, manifest, twins, &[])
+    let mut report = prove_files(top, manifest, twins, &[], symbols);
+    report.subjects.insert(0, rst_proof::prove_contents(top, at, manifest));
+    report
 }
 
 fn prove_files(
@@ -205,21 +200,25 @@ fn prove_files(
     manifest: &Manifest,
     twins: impl Fn(&str) -> Option<PathBuf>,
     machine: &[String],
+    symbols: bool,
 ) -> rst_proof::Report {
     let subject = |(path, file): (&RelPath, &ManifestFile)| {
-        let component = manifest.components.get(&file.component)?;
-        Some(Subject {
+        let component = manifest.components.get(&file.component);
+        let program = path.as_str().rsplit('/').next().unwrap_or_default();
+        Subject {
             path: path.clone(),
             file: top.join(path),
             component: file.component.clone(),
-            allocator: component.allocator,
-            c_code: component.c_code,
+            // A program of no component fails: it has no twin.
+            allocator: component.map(|component| component.allocator).unwrap_or_default(),
+            c_code: component.is_none_or(|component| component.c_code),
             twins: twins(&file.component),
-        })
+            set: component.and_then(|component| component.set.get(program)).cloned().unwrap_or_default(),
+        }
     };
-    let subjects: Vec<_> = manifest.files.iter().filter_map(subject).collect();
+    let subjects: Vec<_> = manifest.files.iter().map(subject).collect();
     let forbidden = SANDBOX_PATHS.iter().map(|path| path.to_string()).chain(machine.iter().cloned()).collect();
-    rst_proof::prove(&subjects, &Expected { platform: manifest.platform, forbidden })
+    rst_proof::prove(&subjects, &Expected { platform: manifest.platform, forbidden, symbols })
 }
 
 /// Paths of the sandbox, which must not show in a program.

@@ -33,9 +33,8 @@ pub(crate) const ROOT_TOOL: &str = "build-root";
 pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) -> Action {
     let node = &graph.nodes[id];
     let libraries: Vec<_> = node.needs.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
-    let zig = Zig { platform: node.platform, host: Arch::HOST };
-    let context =
-        Context { component: &node.component, platform: node.platform, zig, libraries: &libraries, epoch: EPOCH };
+    let context = context_of(node, &libraries);
+    let zig = context.zig;
     let plan = driver::plan(&context);
 
     let mut mounts = BTreeMap::new();
@@ -86,6 +85,20 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
         steps,
         collect: collect(node, &context, &plan.products),
         unsandboxed: graph.unsandboxed,
+    }
+}
+
+fn context_of<'a>(node: &'a Node, libraries: &'a [String]) -> Context<'a> {
+    let zig = Zig { platform: node.platform, host: Arch::HOST };
+    Context { component: &node.component, platform: node.platform, zig, libraries, epoch: EPOCH }
+}
+
+/// The Go variables that a node's programs are linked with, by program.
+pub(crate) fn link_time_values(graph: &Graph, id: NodeId) -> BTreeMap<String, BTreeMap<String, String>> {
+    let node = &graph.nodes[id];
+    match &node.component.driver {
+        Driver::Go(options) => driver::link_time_values(&context_of(node, &[]), options),
+        _ => BTreeMap::new(),
     }
 }
 

@@ -10,7 +10,7 @@ pub enum BuildError {
     /// A command failed. The reporter shows the log's last lines.
     #[error("{name} {version} for {platform} failed: `{command}` {how}")]
     #[diagnostic(help(
-        "whole log: {} (or `rst log {name}`)\nto look around where it failed: rst build {name}@{version} --platform {platform} --shell",
+        "whole log: {} (or `rst log {name} --platform {platform}`)\nto look around where it failed: rst build {name}@{version} --platform {platform} --shell",
         log.display()
     ))]
     Command {
@@ -49,7 +49,6 @@ pub enum BuildError {
     },
     /// An archive that is not what it must be.
     #[error("{archive}: {failed} of {claims} claims failed")]
-    #[diagnostic(help("`rst prove {archive}` shows all"))]
     Proof {
         /// Its name.
         archive: String,

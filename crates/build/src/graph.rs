@@ -198,18 +198,6 @@ impl Graph {
         seen.insert(key, self.nodes.len() - 1);
         Ok(self.nodes.len() - 1)
     }
-
-    /// Every pinned source that the graph may need, once each.
-    pub fn sources(&self) -> Vec<&Source> {
-        let mut all = BTreeMap::new();
-        for node in &self.nodes {
-            let own = std::iter::once(&node.sources.own).chain(&node.sources.vendor);
-            for source in own.chain(node.sources.tools.values()) {
-                all.insert((&source.locked.name, source.locked.tree), source);
-            }
-        }
-        all.into_values().collect()
-    }
 }
 
 type Seen = BTreeMap<(String, Version, Platform), NodeId>;

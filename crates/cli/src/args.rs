@@ -12,7 +12,8 @@ Exit codes:
   0  done                      4  a build failed
   1  failed                    5  a proof or trial failed
   2  wrong usage               6  a digest or signature is wrong
-  3  a source could not be had 7  the host lacks something";
+  3  a source could not be had 7  the host lacks something
+                               130 interrupted";
 
 /// Builds podman, buildah and skopeo as static programs, with all that podman needs.
 #[derive(Debug, Parser)]
@@ -95,6 +96,9 @@ Examples:
     Prove {
         /// A .tar.zst or .tar.gz
         archive: PathBuf,
+        /// Leave out what only unstripped programs show, where the store that built them is not here
+        #[arg(long)]
+        without_symbols: bool,
     },
     /// Pin a version: fetch it from every origin, and write its digests to build/lock.toml
     #[command(after_help = "Examples:\n  rst lock crun@1.21\n  rst lock podman@6.0.3 podman@5.8.6")]

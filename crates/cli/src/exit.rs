@@ -42,7 +42,7 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Fetch(error) | CommandError::Pin(PinError::Fetch(error)) => fetch(error),
         CommandError::Pin(PinError::Graph(_)) => Exit::Usage,
         CommandError::Graph(_) | CommandError::Project(_) | CommandError::Usage { .. } => Exit::Usage,
-        CommandError::Proof { .. } | CommandError::Trial { .. } => Exit::Proof,
+        CommandError::Proof { .. } => Exit::Proof,
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
     }

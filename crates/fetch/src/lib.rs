@@ -235,16 +235,8 @@ impl Fetcher {
         let locked = wanted.locked;
         let name = tree_file_name(locked);
         let tree = self.store.tree_path(locked.tree);
-        let mut entries = Vec::new();
-        for (path, kind) in self.store.listing(locked.tree)?.iter() {
-            let (executable, content) = match kind {
-                rst_model::Kind::File { executable, .. } => (*executable, rst_archive::Content::File(tree.join(path))),
-                rst_model::Kind::Symlink(target) => (false, rst_archive::Content::Symlink(target.clone())),
-                rst_model::Kind::EmptyDir => continue,
-            };
-            let top = rst_model::RelPath::new("tree").expect("a plain name");
-            entries.push(rst_archive::ArchiveEntry { path: path.below(&top), content, executable });
-        }
+        let top = rst_model::RelPath::new("tree").expect("a plain name");
+        let entries = rst_archive::entries(&self.store.listing(locked.tree)?, &tree, &top);
         let scratch = self.store.scratch()?;
         let part = scratch.path().join("tree");
         rst_archive::write(entries, 0, rst_archive::Compression::ZstdDraft, &part).map_err(std::io::Error::other)?;

@@ -82,6 +82,9 @@ pub struct ManifestComponent {
     pub allocator: AllocatorChoice,
     /// Whether C code of its own is in its programs.
     pub c_code: bool,
+    /// Go variables that were set when a program was linked: program to name to value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// One file or link.

@@ -1,8 +1,6 @@
 //! `build/lock.toml`: every version, every digest, and where the bytes can be had. Written by
 //! `rst lock` alone.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{Arch, Digest, Version};
@@ -199,14 +197,5 @@ impl Lock {
             .filter(|source| source.name == name && source.version == version)
             .find(|source| source.host.is_none_or(|h| h == host))
             .ok_or_else(|| LockError::Host { name: name.to_owned(), version, host })
-    }
-
-    /// How many entries each source has, for a quick look.
-    pub fn names(&self) -> BTreeMap<&str, usize> {
-        let mut names = BTreeMap::new();
-        for source in &self.sources {
-            *names.entry(source.name.as_str()).or_default() += 1;
-        }
-        names
     }
 }

@@ -97,6 +97,14 @@ impl<'a> Program<'a> {
         Ok(program)
     }
 
+    /// So many bytes of the loaded program.
+    pub(crate) fn memory(&self, address: u64, size: u64) -> Option<&'a [u8]> {
+        self.loaded.iter().find_map(|section| {
+            let start = usize::try_from(address.checked_sub(section.address)?).ok()?;
+            section.bytes.get(start..start.checked_add(usize::try_from(size).ok()?)?)
+        })
+    }
+
     pub(crate) fn has_section(&self, name: &str) -> bool {
         self.loaded.iter().any(|section| section.name == name)
     }

@@ -2,10 +2,11 @@
 //! claim that cannot be checked, has failed.
 
 mod calls;
+mod contents;
 mod elf;
 mod twin;
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use fs_err as fs;
 use memchr::memmem;
@@ -13,13 +14,15 @@ use object::{Architecture, elf as constants};
 use rst_model::{Arch, Platform, RelPath, recipe::AllocatorChoice};
 use serde::Serialize;
 
+pub use contents::prove_contents;
+
 use crate::{
     elf::Program,
     twin::{Protection, Twin},
 };
 
 /// Raised when a claim is added or its meaning changes, so that archives are proved again.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A file of an archive.
 #[derive(Clone, Debug)]
@@ -36,6 +39,9 @@ pub struct Subject {
     pub c_code: bool,
     /// A folder with unstripped programs, its own among them.
     pub twins: Option<PathBuf>,
+    /// Go variables of type string that were set when it was linked, and to what. Go passes over a name
+    /// that does not exist in silence.
+    pub set: BTreeMap<String, String>,
 }
 
 /// What is expected of all.
@@ -45,6 +51,8 @@ pub struct Expected {
     pub platform: Platform,
     /// Texts that must not be in any of them: paths of the building machine and of its sandbox.
     pub forbidden: Vec<String>,
+    /// Whether what only symbols show is checked. Without the build's own store there are none.
+    pub symbols: bool,
 }
 
 /// What came of a claim.
@@ -57,6 +65,8 @@ pub enum Outcome {
     Failed(String),
     /// It says nothing about this file.
     NotApplicable(String),
+    /// Nobody looked, because a person said so.
+    NotChecked(String),
 }
 
 /// One sentence about a file.
@@ -106,6 +116,12 @@ impl Report {
     /// How many claims were made.
     pub fn claims(&self) -> usize {
         self.subjects.iter().map(|subject| subject.claims.len()).sum()
+    }
+
+    /// How many claims nobody looked into.
+    pub fn unchecked(&self) -> usize {
+        let claims = self.subjects.iter().flat_map(|subject| &subject.claims);
+        claims.filter(|claim| matches!(claim.outcome, Outcome::NotChecked(_))).count()
     }
 
     /// The claims that failed.
@@ -159,17 +175,22 @@ fn claims(subject: &Subject, expected: &Expected) -> Option<Vec<Claim>> {
         Claim { name: "no path of the build", outcome: no_paths(&bytes, &expected.forbidden) },
         Claim { name: "stripped", outcome: check(!program.has_symbols, "it has a symbol table") },
     ];
-    claims.extend(symbol_claims(subject, &program));
+    claims.extend(symbol_claims(subject, &program, expected.symbols));
     Some(claims)
 }
 
 /// What only symbols can show.
-fn symbol_claims(subject: &Subject, program: &Program) -> Vec<Claim> {
+fn symbol_claims(subject: &Subject, program: &Program, wanted: bool) -> Vec<Claim> {
     let has_twin = |outcome| Claim { name: "has an unstripped twin, equal in every loaded section", outcome };
-    let Some(folder) = &subject.twins else {
-        return vec![has_twin(Outcome::Failed("the twins of this build are not here".to_owned()))];
+    let twin = match (&subject.twins, wanted) {
+        (_, false) => {
+            let outcome = Outcome::NotChecked("and so neither allocator, stack protector nor link-time values".into());
+            return vec![has_twin(outcome)];
+        }
+        (None, true) => return vec![has_twin(Outcome::Failed("the twins of this build are not here".to_owned()))],
+        (Some(folder), true) => Twin::find(program, folder),
     };
-    let twin = match Twin::find(program, folder) {
+    let twin = match twin {
         Ok(twin) => twin,
         Err(reason) => return vec![has_twin(Outcome::Failed(reason))],
     };
@@ -177,10 +198,15 @@ fn symbol_claims(subject: &Subject, program: &Program) -> Vec<Claim> {
         true => protected(&twin, program),
         false => Outcome::NotApplicable("no C code of the component's own".to_owned()),
     };
+    let set = match subject.set.is_empty() {
+        true => Outcome::NotApplicable("none is set".to_owned()),
+        false => link_time_values(&twin, program, &subject.set),
+    };
     vec![
         has_twin(Outcome::Passed),
         Claim { name: "allocator as promised", outcome: allocator(&twin, subject.allocator) },
         Claim { name: "stack protector", outcome: protector },
+        Claim { name: "variables hold what the link set", outcome: set },
     ]
 }
 
@@ -266,4 +292,24 @@ fn allocator(twin: &Twin, promised: AllocatorChoice) -> Outcome {
         AllocatorChoice::Mimalloc => check(!musl, "musl's allocator is in it too"),
         AllocatorChoice::Musl => check(musl && mimalloc.is_none(), "expected musl's allocator alone"),
     }
+}
+
+/// A string in Go is the address of its bytes and their number: the language's reflect.StringHeader.
+fn link_time_values(twin: &Twin, program: &Program, set: &BTreeMap<String, String>) -> Outcome {
+    for (name, expected) in set {
+        let Some(address) = twin.addresses(name).and_then(|all| all.first().copied()) else {
+            return Outcome::Failed(format!("there is no variable {name}"));
+        };
+        let word = |at: u64| {
+            let bytes = program.memory(at, 8)?;
+            Some(u64::from_le_bytes(bytes.try_into().ok()?))
+        };
+        let found = word(address).zip(word(address + 8)).and_then(|(at, size)| program.memory(at, size));
+        let found = found.map(String::from_utf8_lossy);
+        if found.as_deref() != Some(expected) {
+            let found = found.unwrap_or("what is no string".into());
+            return Outcome::Failed(format!("{name}: expected `{expected}`, found `{found}`"));
+        }
+    }
+    Outcome::Passed
 }

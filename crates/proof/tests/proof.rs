@@ -1,7 +1,7 @@
 //! Proofs of real programs made by the host's compiler. With glibc they are never what is promised,
 //! each in its own way; without any libc they can be all that is.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use fs_err as fs;
 use rst_model::{Platform, RelPath, recipe::AllocatorChoice};
@@ -23,8 +23,9 @@ fn report(file: &Path, path: &str) -> Report {
         allocator: AllocatorChoice::Mimalloc,
         c_code: true,
         twins: file.parent().map(Path::to_owned),
+        set: BTreeMap::new(),
     };
-    prove(&[subject], &Expected { platform: Platform::HOST, forbidden: vec!["/home/builder".into()] })
+    prove(&[subject], &expected())
 }
 
 fn outcome(report: &Report, claim: &str) -> Outcome {
@@ -59,6 +60,14 @@ fn link(folder: &Path, source: &str, options: &[&str]) -> std::path::PathBuf {
 }
 
 fn report_with_twins(program: &Path, allocator: AllocatorChoice) -> Report {
+    report_with_values(program, allocator, [])
+}
+
+fn report_with_values<const N: usize>(
+    program: &Path,
+    allocator: AllocatorChoice,
+    set: [(String, String); N],
+) -> Report {
     let subject = Subject {
         path: RelPath::new("bin/x").unwrap(),
         file: program.to_owned(),
@@ -66,8 +75,13 @@ fn report_with_twins(program: &Path, allocator: AllocatorChoice) -> Report {
         allocator,
         c_code: true,
         twins: Some(program.parent().unwrap().join("twins")),
+        set: set.into(),
     };
-    prove(&[subject], &Expected { platform: Platform::HOST, forbidden: vec!["/home/builder".into()] })
+    prove(&[subject], &expected())
+}
+
+fn expected() -> Expected {
+    Expected { platform: Platform::HOST, forbidden: vec!["/home/builder".into()], symbols: true }
 }
 
 fn failures(report: &Report) -> Vec<String> {
@@ -81,7 +95,7 @@ fn a_sound_program_passes() {
     let report = report_with_twins(&program, AllocatorChoice::Mimalloc);
     assert_eq!(failures(&report), Vec::<String>::new());
     assert!(report.passed());
-    assert_eq!(report.claims(), 10);
+    assert_eq!(report.claims(), 11);
 }
 
 #[test]
@@ -115,6 +129,25 @@ fn a_program_without_stack_protector_fails_though_mimalloc_has_it() {
     };
     assert_eq!(says(&[]), Outcome::Failed("no function but mimalloc's calls __stack_chk_fail".into()));
     assert_eq!(says(&["-fno-stack-protector"]), Outcome::Failed("no function calls __stack_chk_fail".into()));
+}
+
+/// A string as Go lays it out, under a name as Go gives it.
+#[test]
+fn a_value_that_the_link_did_not_set_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let string = "
+        struct { const char *at; unsigned long size; } value __asm__(\"example.org/x.value\") = { \"abcdef\", 3 };
+    ";
+    let source = format!("{string}{}", SOUND.replace("work(1)", "work(value.size)"));
+    let program = link(folder.path(), &source, &[]);
+    let says = |name: &str, value: &str| {
+        let set = [(name.to_owned(), value.to_owned())];
+        outcome(&report_with_values(&program, AllocatorChoice::Mimalloc, set), "variables")
+    };
+    assert_eq!(says("example.org/x.value", "abc"), Outcome::Passed);
+    let other = "example.org/x.value: expected `abd`, found `abc`";
+    assert_eq!(says("example.org/x.value", "abd"), Outcome::Failed(other.into()));
+    assert_eq!(says("example.org/y.value", "abc"), Outcome::Failed("there is no variable example.org/y.value".into()));
 }
 
 #[test]

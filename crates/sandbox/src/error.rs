@@ -64,5 +64,6 @@ pub(crate) fn refused(what: String, errno: i32) -> Error {
     } else {
         "inside a container, run it with --security-opt seccomp=unconfined --security-opt unmask=ALL, or --privileged; inside a chroot there are no user namespaces"
     };
-    Error::Host { what, errno, hint: hint.to_owned() }
+    let way_out = "or build on the host itself, less surely: rst build --no-sandbox";
+    Error::Host { what, errno, hint: format!("{hint}\n{way_out}") }
 }

@@ -142,10 +142,3 @@ fn end(child: &mut Child, spec: &Spec) -> std::io::Result<()> {
     child.kill()?;
     child.wait().map(drop)
 }
-
-/// Whether this host lets us make a sandbox at all.
-pub fn probe() -> Result<(), Error> {
-    let log = tempfile::NamedTempFile::new().map_err(Error::Desk)?;
-    let spec = Spec { log: log.path().to_owned(), ..Spec::default() };
-    run(&spec, &Cancel::default()).map(drop)
-}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rst_model::{Digest, ListingError, PathError};
+use rst_model::{Digest, ListingError};
 
 /// A fault in the store.
 #[derive(Debug, thiserror::Error)]
@@ -34,19 +34,10 @@ pub enum StoreError {
         /// Why.
         source: ListingError,
     },
-    /// Two trees that cannot be one.
-    #[error("trees cannot be merged")]
-    Merge(#[from] ListingError),
     /// A tree that should be here and is not.
     #[error("tree {0} is not in the store")]
     NoTree(Digest),
     /// Somebody else is using the store.
     #[error("another rst is using the store at {}; wait for it to end", .0.display())]
     Busy(PathBuf),
-}
-
-impl From<PathError> for StoreError {
-    fn from(error: PathError) -> Self {
-        StoreError::Merge(error.into())
-    }
 }

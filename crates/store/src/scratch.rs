@@ -82,13 +82,6 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.folder
     }
-
-    /// Leaves the folder where it is, for a person to look at, until the next process opens the store.
-    pub fn keep(self) -> PathBuf {
-        let folder = self.folder.clone();
-        std::mem::forget(self);
-        folder
-    }
 }
 
 impl Drop for Scratch {

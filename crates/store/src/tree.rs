@@ -35,37 +35,6 @@ impl Store {
         Ok(listing.digest())
     }
 
-    /// One tree of several, each below its prefix (or at the top). Files are shared, not copied.
-    pub fn merge(&self, parts: &[(Option<RelPath>, Digest)]) -> Result<Digest, StoreError> {
-        let mut merged = Listing::default();
-        let mut origin = std::collections::BTreeMap::new();
-        for (prefix, tree) in parts {
-            for (path, kind) in self.listing(*tree)?.iter() {
-                let at = prefix.as_ref().map_or_else(|| path.clone(), |prefix| path.below(prefix));
-                merged.insert(at.clone(), kind.clone())?;
-                origin.insert(at, self.tree_path(*tree).join(path));
-            }
-        }
-        let digest = merged.digest();
-        if self.has_tree(digest) {
-            return Ok(digest);
-        }
-        let scratch = self.scratch()?;
-        let top = scratch.path().join("merged");
-        fs::create_dir(&top)?;
-        for (path, kind) in merged.iter() {
-            let to = top.join(path);
-            fs::create_dir_all(to.parent().expect("below top"))?;
-            match kind {
-                Kind::File { .. } => link_or_copy(&origin[path], &to)?,
-                Kind::Symlink(target) => fs::os::unix::fs::symlink(target, &to)?,
-                Kind::EmptyDir => fs::create_dir_all(&to)?,
-            }
-        }
-        self.settle(&top, &merged)?;
-        Ok(digest)
-    }
-
     /// A writable copy of a tree.
     pub fn checkout(&self, tree: Digest, to: &Path) -> Result<(), StoreError> {
         let from = self.tree_path(tree);
@@ -196,14 +165,6 @@ pub(crate) fn digest_file(path: &Path) -> Result<(Digest, u64), StoreError> {
             n => hasher.update(&buffer[..n]),
         }
     }
-}
-
-/// A hard link, or a copy where the file system makes none (too many links, no support).
-fn link_or_copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    if fs::hard_link(from, to).is_err() {
-        fs::copy(from, to)?;
-    }
-    Ok(())
 }
 
 /// Every folder at or below this one.

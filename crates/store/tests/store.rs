@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use fs_err as fs;
 use proptest::prelude::*;
-use rst_model::{Digest, RelPath};
+use rst_model::Digest;
 use rst_store::{ActionResult, Store, StoreError, scan};
 
 fn open() -> (tempfile::TempDir, Store) {
@@ -42,17 +42,6 @@ fn a_checkout_is_writable_and_leaves_the_tree_alone() {
     store.checkout(tree, &work).unwrap();
     fs::write(work.join("a/b"), "changed").unwrap();
     assert_eq!(scan(&store.tree_path(tree)).unwrap().digest(), tree);
-}
-
-#[test]
-fn merging_refuses_two_files_at_one_path() {
-    let (_folder, store) = open();
-    let one = adopt(&store, &[("a", "1"), ("same", "s")]);
-    let two = adopt(&store, &[("a", "2"), ("same", "s")]);
-    let error = store.merge(&[(None, one), (None, two)]).unwrap_err();
-    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "`a` is in both trees, and differs");
-    let below = store.merge(&[(None, one), (Some(RelPath::new("x/y").unwrap()), two)]).unwrap();
-    assert_eq!(fs::read_to_string(store.tree_path(below).join("x/y/a")).unwrap(), "2");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `go`: programs of one module, with cgo through Zig and its dependencies vendored.
 
+use std::collections::BTreeMap;
+
 use rst_model::{
     Command, Step,
     recipe::{Go, GoProgram},
@@ -44,6 +46,14 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         products: "out".to_owned(),
         ..Plan::default()
     }
+}
+
+/// What each program's variables are set to when it is linked, by the program's name.
+pub(crate) fn link_time_values(context: &Context, options: &Go) -> BTreeMap<String, BTreeMap<String, String>> {
+    let filled =
+        |program: &GoProgram| program.set.iter().map(|(symbol, value)| (symbol.clone(), context.fill(value))).collect();
+    let programs = options.program.iter().filter(|program| !program.set.is_empty());
+    programs.map(|program| (program.name.clone(), filled(program))).collect()
 }
 
 fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {

@@ -56,6 +56,8 @@ pub fn plan(context: &Context) -> Plan {
     }
 }
 
+pub(crate) use go::link_time_values;
+
 const SOURCE: &str = "/b/src";
 const DESTINATION: &str = "/b/dest";
 const TWINS: &str = "/b/twin";

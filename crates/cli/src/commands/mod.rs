@@ -40,8 +40,6 @@ pub enum CommandError {
     Unpack(#[from] rst_archive::UnpackError),
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
-    #[error("{archive}: {failed} checks failed, {impossible} were not possible here")]
-    Trial { archive: String, failed: usize, impossible: usize },
     #[error("{message}")]
     #[diagnostic(help("{hint}"))]
     Usage { message: String, hint: String },
@@ -56,7 +54,7 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Graph(arguments) => build::graph(setup, &arguments),
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
-        Command::Prove { archive } => prove::prove(setup, &archive),
+        Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
         Command::Lock { sources } => lock::lock(setup, &sources),
         Command::Mirror(command) => lock::mirror(setup, &command),
         Command::Store(command) => store::store(setup, &command),

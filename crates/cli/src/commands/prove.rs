@@ -1,15 +1,15 @@
 //! `rst prove`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rst_archive::{Format, Limits};
-use rst_model::Manifest;
+use rst_model::{Manifest, RelPath};
 
 use super::CommandError;
 use crate::{render, setup::Setup};
 
-pub fn prove(setup: &Setup, archive: &Path) -> Result<(), CommandError> {
+pub fn prove(setup: &Setup, archive: &Path, symbols: bool) -> Result<(), CommandError> {
     let store = setup.store()?;
     let scratch = store.scratch()?;
     let unpacked = scratch.path().join("archive");
@@ -19,12 +19,13 @@ pub fn prove(setup: &Setup, archive: &Path) -> Result<(), CommandError> {
         hint: "expected a .tar.zst or a .tar.gz".to_owned(),
     })?;
     rst_archive::unpack(archive, format, &unpacked, Limits::default())?;
-    let top = fs::read_dir(&unpacked)?.flatten().map(|entry| entry.path()).next().unwrap_or(unpacked);
-    let manifest = manifest_of(&top).ok_or_else(|| CommandError::Usage {
-        message: format!("{name} has no manifest in share/rst"),
+    let not_ours = || CommandError::Usage {
+        message: format!("{name} has no manifest in share/rst below one folder at its top"),
         hint: "expected an archive that rst has made".to_owned(),
-    })?;
-    let report = rst_build::prove_tree(&store, &top, &manifest);
+    };
+    let top = only(&unpacked).ok_or_else(not_ours)?;
+    let (at, manifest) = manifest_of(&top).ok_or_else(not_ours)?;
+    let report = rst_build::prove_tree(&store, &top, &at, &manifest, symbols);
     render::proof(&report, setup.format())?;
     if report.passed() {
         return Ok(());
@@ -32,10 +33,18 @@ pub fn prove(setup: &Setup, archive: &Path) -> Result<(), CommandError> {
     Err(CommandError::Proof { archive: name, failed: report.failures().count(), claims: report.claims() })
 }
 
-/// The manifest of an unpacked archive.
-fn manifest_of(top: &Path) -> Option<Manifest> {
+/// The one thing that lies in a folder.
+fn only(folder: &Path) -> Option<PathBuf> {
+    let mut entries = fs::read_dir(folder).ok()?;
+    let first = entries.next()?.ok()?.path();
+    entries.next().is_none().then_some(first)
+}
+
+/// The manifest of an unpacked archive, and where it lies in it.
+fn manifest_of(top: &Path) -> Option<(RelPath, Manifest)> {
     let entries = fs::read_dir(top.join("share/rst")).ok()?;
-    let path =
-        entries.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with(".manifest.json"))?;
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let at = RelPath::new(&format!("share/rst/{}", names.find(|name| name.ends_with(".manifest.json"))?)).ok()?;
+    let manifest = serde_json::from_slice(&fs::read(top.join(&at)).ok()?).ok()?;
+    Some((at, manifest))
 }

@@ -3,8 +3,6 @@
 mod event;
 mod table;
 
-use std::io::IsTerminal as _;
-
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use event::reporter;
@@ -48,10 +46,9 @@ pub fn error(error: &CommandError, format: Format) {
             eprintln!("  │ {line}");
         }
     }
-    let theme = match (colours(&std::io::stderr()), std::io::stderr().is_terminal()) {
-        (true, _) => miette::GraphicalTheme::unicode(),
-        (false, true) => miette::GraphicalTheme::unicode_nocolor(),
-        (false, false) => miette::GraphicalTheme::unicode_nocolor(),
+    let theme = match colours(&std::io::stderr()) {
+        true => miette::GraphicalTheme::unicode(),
+        false => miette::GraphicalTheme::unicode_nocolor(),
     };
     let mut text = String::new();
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false);

@@ -126,11 +126,15 @@ pub fn proof(report: &Report, format: Format) -> Result<(), CommandError> {
                 Outcome::Passed => "passed".to_owned(),
                 Outcome::Failed(reason) => format!("FAILED: {reason}"),
                 Outcome::NotApplicable(reason) => format!("does not apply: {reason}"),
+                Outcome::NotChecked(reason) => format!("NOT CHECKED: {reason}"),
             };
             rows.push(vec![subject.path.to_string(), claim.name.to_string(), result]);
         }
     }
     print_rows(&rows);
+    if report.unchecked() > 0 {
+        eprintln!("warning: {} programs were looked at without their symbols", report.unchecked());
+    }
     Ok(())
 }
 

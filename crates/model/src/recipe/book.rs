@@ -97,11 +97,6 @@ impl Book {
         self.pages.keys().cloned().collect()
     }
 
-    /// A recipe as written.
-    pub fn recipe(&self, name: &str) -> Result<&Recipe, RecipeError> {
-        Ok(&self.page(name)?.recipe)
-    }
-
     /// Checks what only all recipes together can show: every need and tool exists, none needs itself.
     pub fn check(&self) -> Result<(), RecipeError> {
         for page in self.pages.values() {
