@@ -1,11 +1,14 @@
 # Doors: each target is one call. The work is done by rst (crates/) and cargo.
-.PHONY: help install-deps build-podman build-buildah build-skopeo check test bench
+.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test bench
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-install-deps: ## Install what building and testing need, if anything is missing
+install-deps: ## Install what building needs, if anything is missing
 	@./scripts/install-deps.sh
+
+install-test-deps: ## The same, with what trying containers needs
+	@./scripts/install-deps.sh test
 
 build-podman: install-deps ## Build, prove and pack podman for this machine, into dist/
 	@./scripts/build-tool.sh podman
@@ -16,12 +19,12 @@ build-buildah: install-deps ## The same for buildah
 build-skopeo: install-deps ## The same for skopeo
 	@./scripts/build-tool.sh skopeo
 
-check: ## Format, lints, unit and behaviour tests: for while one works
+check: install-deps ## Format, lints, unit and behaviour tests: for while one works
 	@cargo fmt --all --check
 	@cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 	@cargo test --locked --workspace
 
-test: install-deps check ## All of check, and real builds, proofs and containers
+test: install-test-deps check ## All of check, and real builds, proofs and containers
 	@./scripts/test-builds.sh
 
 bench: install-deps ## Measure builds, and write docs/benchmarks.md

@@ -5,12 +5,13 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use rst_fetch::{Fetcher, Vendoring, Wanted};
 use rst_model::{
     Action, Digest, Platform,
-    event::{Event, Reporter, Step},
+    event::{Event, Planned, Reporter, Step},
     recipe::Driver,
 };
 use rst_sandbox::Cancel;
@@ -128,8 +129,9 @@ impl Factory<'_> {
         for id in survey.done.keys() {
             self.reporter.event(Event::Cached { step: step_of(graph, *id) });
         }
-        self.reporter.event(Event::Planned { actions: survey.todo.iter().map(|id| step_of(graph, *id)).collect() });
-        let cached: Vec<NodeId> = survey.done.keys().copied().collect();
+        let (actions, cached) = (self.planned(graph, &survey.todo), survey.done.len());
+        self.reporter.event(Event::Planned { actions, cached });
+        let found: Vec<NodeId> = survey.done.keys().copied().collect();
         let results = Mutex::new(survey.done);
         let archives = Mutex::new(BTreeMap::new());
         let limits = Limits { network: self.settings.downloads, processor: self.settings.jobs };
@@ -137,9 +139,20 @@ impl Factory<'_> {
         schedule::run(tasks, limits, || self.cancel.cancel())?;
         let results = results.into_inner().expect("all tasks are done");
         Ok(Built {
-            components: results.iter().map(|(id, result)| self.line(graph, *id, result, &cached)).collect(),
+            components: results.iter().map(|(id, result)| self.line(graph, *id, result, &found)).collect(),
             archives: archives.into_inner().expect("all tasks are done").into_values().flatten().collect(),
         })
+    }
+
+    fn planned(&self, graph: &Graph, todo: &[NodeId]) -> Vec<Planned> {
+        let planned = |id: &NodeId| {
+            let sources = sources(graph, *id).into_iter().filter(|source| !self.store.has_tree(source.locked.tree));
+            let sources = sources.map(|source| format!("{} {}", source.locked.name, source.locked.version));
+            let needs = graph.nodes[*id].needs.iter().filter(|need| todo.contains(need));
+            let needs = needs.map(|need| step_of(graph, *need).to_string());
+            Planned { step: step_of(graph, *id), waits_for: sources.chain(needs).collect() }
+        };
+        todo.iter().map(planned).collect()
     }
 
     /// Fetches every source of a graph.
@@ -302,9 +315,13 @@ impl Factory<'_> {
         results: &Mutex<BTreeMap<NodeId, ActionResult>>,
     ) -> Result<Vec<BuiltArchive>, BuildError> {
         let outputs = results.lock().expect("no task panics while holding it").clone();
+        let begun = Instant::now();
+        let archive = format!("{}-{}", wanted.variant, wanted.platform.dashed());
+        self.reporter.event(Event::Packing { archive: archive.clone() });
         let assembled = Assembled::make(self, graph, wanted, &outputs)?;
         assembled.prove(self)?;
         let files = assembled.package(self)?;
+        self.reporter.event(Event::Packed { archive, seconds: begun.elapsed().as_secs_f64() });
         for file in &files {
             self.reporter.event(Event::Archived {
                 path: file.path.display().to_string(),
@@ -319,12 +336,12 @@ impl Factory<'_> {
         Executor { store: self.store, jobs: self.settings.jobs, cancel: self.cancel, warm: self.settings.warm }
     }
 
-    fn line(&self, graph: &Graph, id: NodeId, result: &ActionResult, cached: &[NodeId]) -> BuiltComponent {
+    fn line(&self, graph: &Graph, id: NodeId, result: &ActionResult, found: &[NodeId]) -> BuiltComponent {
         BuiltComponent {
             step: step_of(graph, id),
             source: graph.nodes[id].sources.own.locked.origins.first().map(|o| o.place.to_string()).unwrap_or_default(),
             seconds: result.seconds,
-            cached: cached.contains(&id),
+            cached: found.contains(&id),
             size: self.store.listing(result.output).map(|listing| listing.size()).unwrap_or_default(),
             output: result.output,
         }

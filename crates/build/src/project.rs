@@ -43,6 +43,10 @@ pub enum ProjectError {
     #[error("no build/recipes folder in {} or above it", .0.display())]
     #[diagnostic(help("run rst inside a checkout of the project, or give --project FOLDER"))]
     NotFound(PathBuf),
+    /// A file among the patches that would not be applied.
+    #[error("{0} is no patch")]
+    #[diagnostic(help("patches are build/patches/RECIPE/NAME.patch, or build/patches/RECIPE/LINE/NAME.patch"))]
+    Stray(String),
     /// A file could not be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -88,11 +92,12 @@ impl Project {
             let (recipe, line, file) = match parts[..] {
                 [recipe, file] => (recipe, None, file),
                 [recipe, line, file] => (recipe, Some(line), file),
-                _ => continue,
+                _ => return Err(ProjectError::Stray(shown(root, &path))),
             };
-            if file.ends_with(".patch") {
-                book.add_patch(recipe, line, file, fs::read_to_string(&path)?)?;
+            if !file.ends_with(".patch") {
+                return Err(ProjectError::Stray(shown(root, &path)));
             }
+            book.add_patch(recipe, line, file, fs::read_to_string(&path)?)?;
         }
         book.check()?;
         let lock = parse(root, "build/lock.toml", Some(Lock::default()))?;

@@ -101,11 +101,18 @@ Examples:
         without_symbols: bool,
     },
     /// Pin a version: fetch it from every origin, and write its digests to build/lock.toml
-    #[command(after_help = "Examples:\n  rst lock crun@1.21\n  rst lock podman@6.0.3 podman@5.8.6")]
+    #[command(after_help = "\
+Examples:
+  rst lock crun@1.21
+  rst lock podman@6.0.3 podman@5.8.6
+  rst lock --remove crun@1.20")]
     Lock {
         /// NAME@VERSION, or NAME to pin its locked version again
         #[arg(required = true)]
         sources: Vec<Request>,
+        /// Take the versions out of the lock instead
+        #[arg(long)]
+        remove: bool,
     },
     /// Fetch all that a build needs, and build nothing
     Fetch(TargetArgs),

@@ -41,7 +41,9 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Build(error) => build(error),
         CommandError::Fetch(error) | CommandError::Pin(PinError::Fetch(error)) => fetch(error),
         CommandError::Pin(PinError::Graph(_)) => Exit::Usage,
-        CommandError::Graph(_) | CommandError::Project(_) | CommandError::Usage { .. } => Exit::Usage,
+        CommandError::Graph(_) | CommandError::Project(_) | CommandError::Config(_) | CommandError::Usage { .. } => {
+            Exit::Usage
+        }
         CommandError::Proof { .. } => Exit::Proof,
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,

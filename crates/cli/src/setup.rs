@@ -10,12 +10,15 @@ use rst_store::Store;
 use crate::{
     args::{Format, Global},
     commands::CommandError,
+    config::Config,
     interrupt, render,
 };
 
 /// What every command has at hand.
 pub struct Setup {
     options: Global,
+    /// What the configuration file says.
+    pub config: Config,
     /// Set by Ctrl-C.
     pub cancel: Cancel,
     /// Where events go.
@@ -27,7 +30,11 @@ impl Setup {
         let cancel = Cancel::default();
         interrupt::listen(cancel.clone())?;
         let reporter = render::reporter(options.format);
-        Ok(Self { options, cancel, reporter })
+        let config = match base_folder("XDG_CONFIG_HOME", ".config") {
+            Some(folder) => Config::read(&folder.join("rst/config.toml"))?,
+            None => Config::default(),
+        };
+        Ok(Self { options, config, cancel, reporter })
     }
 
     pub fn format(&self) -> Format {
@@ -40,17 +47,14 @@ impl Setup {
     }
 
     pub fn store_path(&self) -> Result<PathBuf, CommandError> {
-        if let Some(path) = &self.options.store {
+        if let Some(path) = self.options.store.as_ref().or(self.config.store.as_ref()) {
             return Ok(path.clone());
         }
-        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        absolute("XDG_CACHE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-            .map(|cache| cache.join("rst"))
-            .ok_or_else(|| CommandError::Usage {
-                message: "neither XDG_CACHE_HOME nor HOME is set".to_owned(),
-                hint: "give --store FOLDER".to_owned(),
-            })
+        let cache = base_folder("XDG_CACHE_HOME", ".cache");
+        cache.map(|cache| cache.join("rst")).ok_or_else(|| CommandError::Usage {
+            message: "neither XDG_CACHE_HOME nor HOME is set".to_owned(),
+            hint: "give --store FOLDER".to_owned(),
+        })
     }
 
     pub fn store(&self) -> Result<Arc<Store>, CommandError> {
@@ -59,11 +63,18 @@ impl Setup {
 
     pub fn fetcher(&self, store: &Arc<Store>) -> Fetcher {
         let settings = FetchSettings {
-            mirrors: self.options.mirror.clone(),
+            mirrors: if self.options.mirror.is_empty() { &self.config.mirror } else { &self.options.mirror }.clone(),
             offline: self.options.offline,
-            debian_mirror: self.options.debian_mirror.clone(),
+            debian_mirror: self.options.debian_mirror.clone().or(self.config.debian_mirror.clone()),
             ..FetchSettings::default()
         };
         Fetcher::new(Arc::clone(store), settings, Arc::clone(&self.reporter), self.cancel.clone())
     }
+}
+
+/// A folder of the XDG base directory specification: the variable's, if it is absolute as it must be,
+/// or one below HOME.
+fn base_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))
 }

@@ -43,7 +43,9 @@ pub enum Event {
     /// The graph is known.
     Planned {
         /// Every component to be built, with its platform, in no particular order.
-        actions: Vec<Step>,
+        actions: Vec<Planned>,
+        /// How many components are in the store already.
+        cached: usize,
     },
     /// An action begins to run.
     Started {
@@ -77,6 +79,18 @@ pub enum Event {
         /// One line.
         reason: String,
     },
+    /// An archive is being proved and packed.
+    Packing {
+        /// `podman-full-linux-amd64`
+        archive: String,
+    },
+    /// An archive is proved and packed.
+    Packed {
+        /// `podman-full-linux-amd64`
+        archive: String,
+        /// How long it took.
+        seconds: f64,
+    },
     /// A file is in `dist/`.
     Archived {
         /// Its path.
@@ -93,7 +107,18 @@ pub enum Event {
     },
 }
 
-/// One node of the graph: a component for a platform, or a later step of an archive.
+/// A component that will be built.
+#[derive(Clone, Debug, Serialize)]
+pub struct Planned {
+    /// Which.
+    #[serde(flatten)]
+    pub step: Step,
+    /// What must be there first and is not yet: sources (`NAME VERSION`) and components (as
+    /// [`Step`]s are written).
+    pub waits_for: Vec<String>,
+}
+
+/// One node of the graph: a component for a platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Step {
     /// `crun`, `podman-full archive`.
@@ -102,6 +127,12 @@ pub struct Step {
     pub version: String,
     /// `linux/amd64`.
     pub platform: Platform,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.name, self.version, self.platform)
+    }
 }
 
 /// Takes events, from any thread.

@@ -165,6 +165,14 @@ impl Lock {
         self.sources.push(source);
     }
 
+    /// Takes a version out, its vendored dependencies with it; whether it was there.
+    pub fn remove(&mut self, name: &str, version: &Version) -> bool {
+        let before = self.sources.len();
+        let vendored = format!("{name}-vendor");
+        self.sources.retain(|old| (old.name != name && old.name != vendored) || old.version != *version);
+        self.sources.len() < before
+    }
+
     /// All versions of a source, newest first.
     pub fn versions(&self, name: &str) -> Vec<Version> {
         let mut versions: Vec<_> =

@@ -44,10 +44,11 @@ impl Workshop {
     }
 }
 
-fn settings(arguments: Option<&BuildArgs>) -> Settings {
+fn settings(setup: &Setup, arguments: Option<&BuildArgs>) -> Settings {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = arguments.and_then(|a| a.jobs).or(setup.config.jobs.map(u16::from));
     Settings {
-        jobs: arguments.and_then(|a| a.jobs).map_or(processors, usize::from),
+        jobs: jobs.map_or(processors, usize::from),
         downloads: DOWNLOADS,
         warm: !arguments.is_some_and(|a| a.cold),
         draft: arguments.is_some_and(|a| a.draft),
@@ -64,7 +65,7 @@ pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
         let message = "no sandbox: the host's own tools and files may be in what comes out".to_owned();
         setup.reporter.event(Event::Warning { message });
     }
-    let factory = workshop.factory(setup, settings(Some(arguments)));
+    let factory = workshop.factory(setup, settings(setup, Some(arguments)));
     if arguments.explain {
         let reasons = factory.explain(&graph)?;
         return render::explanations(&reasons, setup.format());
@@ -85,7 +86,7 @@ pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
 pub fn graph(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> {
     let workshop = Workshop::open(setup)?;
     let graph = Graph::of(&workshop.project, &arguments.targets, &arguments.platform)?;
-    let factory = workshop.factory(setup, settings(None));
+    let factory = workshop.factory(setup, settings(setup, None));
     let survey = factory.survey(&graph);
     render::graph(&graph, &survey, setup.format())
 }
@@ -93,7 +94,7 @@ pub fn graph(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> 
 pub fn fetch(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> {
     let workshop = Workshop::open(setup)?;
     let graph = Graph::of(&workshop.project, &arguments.targets, &arguments.platform)?;
-    workshop.factory(setup, settings(None)).fetch_all(&graph)?;
+    workshop.factory(setup, settings(setup, None)).fetch_all(&graph)?;
     Ok(())
 }
 

@@ -23,6 +23,25 @@ pub fn lock(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
     Ok(())
 }
 
+pub fn remove(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
+    let mut project = setup.project()?;
+    for request in requests {
+        let version = request.version.as_deref().map(Version::new).ok_or_else(|| CommandError::Usage {
+            message: format!("which version of {}?", request.name),
+            hint: format!("give it whole: rst lock --remove {}@VERSION", request.name),
+        })?;
+        if !project.lock.remove(&request.name, &version) {
+            let has: Vec<_> = project.lock.versions(&request.name).iter().map(ToString::to_string).collect();
+            return Err(CommandError::Usage {
+                message: format!("the lock has no {} {version}", request.name),
+                hint: format!("it has: {}", has.join(", ")),
+            });
+        }
+    }
+    write(&project)?;
+    Ok(())
+}
+
 /// In one step, so that an interrupted command leaves the old lock.
 fn write(project: &Project) -> Result<(), CommandError> {
     let path = project.lock_path();

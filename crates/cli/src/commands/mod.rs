@@ -10,6 +10,7 @@ use miette::Diagnostic;
 
 use crate::{
     args::{Arguments, Command},
+    config::ConfigError,
     setup::Setup,
 };
 
@@ -19,6 +20,9 @@ pub enum CommandError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Build(#[from] rst_build::BuildError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Project(#[from] rst_build::ProjectError),
@@ -55,7 +59,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
-        Command::Lock { sources } => lock::lock(setup, &sources),
+        Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
+        Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
         Command::Mirror(command) => lock::mirror(setup, &command),
         Command::Store(command) => store::store(setup, &command),
         Command::Gc { days } => store::gc(setup, days),

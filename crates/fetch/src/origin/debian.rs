@@ -8,7 +8,8 @@ use super::Desk;
 use crate::{Fetcher, client, error::OriginError};
 
 /// What to do where apt is not Debian's.
-const HINT: &str = "set RST_DEBIAN_MIRROR to a Debian mirror's URL";
+const HINT: &str = "set RST_DEBIAN_MIRROR, or debian-mirror in rst's config.toml, to a Debian mirror's URL, or give a folder \
+                    that has the files: --mirror FOLDER";
 
 pub(crate) fn deliver(desk: &Desk, path: &str, expected: Option<Digest>) -> Result<PathBuf, OriginError> {
     let mut reasons = Vec::new();

@@ -88,6 +88,12 @@ impl Book {
     pub fn add_patch(&mut self, recipe: &str, line: Option<&str>, file: &str, text: String) -> Result<(), RecipeError> {
         let known = self.names();
         let page = self.pages.get_mut(recipe).ok_or_else(|| RecipeError::Unknown { name: recipe.to_owned(), known })?;
+        if let Some(line) = line.filter(|line| !page.recipe.line.contains_key(*line)) {
+            let lines: Vec<_> = page.recipe.line.keys().map(String::as_str).collect();
+            let help = Some(format!("{recipe} has the lines: {}", lines.join(", ")));
+            let message = format!("{file} is for the line {line}, which {recipe} does not have");
+            return Err(page.value_error(page.recipe.name.span(), message, "has no [line] for it", help));
+        }
         page.patches.entry(line.unwrap_or_default().to_owned()).or_default().insert(file.to_owned(), text);
         Ok(())
     }

@@ -1,0 +1,86 @@
+//! `make bench`: whole builds by the real `rst`, from cold to nothing at all to do, and what they leave.
+//! Writes docs/benchmarks.md. Nothing here passes or fails: machines differ, and a person compares.
+
+mod report;
+mod run;
+
+use std::{error::Error, path::Path};
+
+use fs_err as fs;
+use rst_model::Arch;
+
+use crate::{
+    report::{Line, Size, write},
+    run::{Measured, Rst},
+};
+
+/// How often what takes less than a second is run; the median counts.
+const REPEATS: usize = 11;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = fs::canonicalize(root)?;
+    let rst = Rst::build(&root)?;
+    let bench = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
+    let (store, dist) = (bench.path().join("store"), bench.path().join("dist"));
+    let both = "linux/amd64,linux/arm64";
+    let all = ["podman", "buildah", "skopeo"];
+
+    // Downloads are the network's doing, not ours.
+    rst.run(&root, &store, &dist, &[&["fetch"][..], &all, &["--platform", both]].concat())?;
+    let own = format!("linux/{}", Arch::HOST.oci());
+    let one = ["build", "podman-full", "--platform", &own];
+    let cold = rst.run(&root, &store, &dist, &one)?;
+    let idle = median(REPEATS, || rst.run(&root, &store, &dist, &one))?;
+    let changed = one_line_changed(&root, bench.path())?;
+    let draft = [&one[..], &["--draft"]].concat();
+    // The base of the comparison: the unchanged draft is there.
+    rst.run(&root, &store, &dist, &draft)?;
+    let change = rst.run(&changed, &store, &dist, &draft)?;
+    let sizes = sizes(&dist)?;
+
+    let second = bench.path().join("second");
+    rst.run(&root, &second, &dist, &[&["fetch"][..], &all, &["--platform", both]].concat())?;
+    let everything = rst.run(&root, &second, &dist, &[&["build"][..], &all, &["--platform", both]].concat())?;
+    let lines = [
+        Line::new("podman-full, one platform, downloads done, no cache", &one, cold),
+        Line::new("all eight archives, both platforms, downloads done, no cache", &all, everything),
+        Line::new(&format!("nothing changed (median of {REPEATS})"), &one, idle),
+        Line::new("one C component changed (a define of conmon), --draft", &draft, change),
+    ];
+    write(&root, &lines, &[sizes, crate::sizes(&dist)?].concat())?;
+    Ok(())
+}
+
+fn median(repeats: usize, measure: impl Fn() -> Result<Measured, Box<dyn Error>>) -> Result<Measured, Box<dyn Error>> {
+    let mut all = (0..repeats).map(|_| measure()).collect::<Result<Vec<_>, _>>()?;
+    all.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    Ok(all.swap_remove(repeats / 2))
+}
+
+/// A copy of what a person writes, with one line of one recipe changed.
+fn one_line_changed(root: &Path, bench: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
+    let copy = bench.join("changed");
+    fs::create_dir(&copy)?;
+    run::copy(&root.join("build"), &copy.join("build"))?;
+    let recipe = copy.join("build/recipes/conmon.toml");
+    let text = fs::read_to_string(&recipe)?;
+    let changed = text.replace(r#"GIT_COMMIT="unknown""#, r#"GIT_COMMIT="changed""#);
+    if changed == text {
+        return Err("conmon's recipe has no GIT_COMMIT to change any more".into());
+    }
+    fs::write(&recipe, changed)?;
+    Ok(copy)
+}
+
+fn sizes(dist: &Path) -> Result<Vec<Size>, Box<dyn Error>> {
+    let mut sizes = Vec::new();
+    for entry in fs::read_dir(dist)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".tar.zst") || name.ends_with(".tar.gz") {
+            sizes.push(Size { name, bytes: entry.metadata()?.len() });
+        }
+    }
+    Ok(sizes)
+}

@@ -1,0 +1,172 @@
+//! A world for an ordinary user, made by root in private namespaces: a cgroup of their own, device nodes,
+//! subordinate ids, a network that leads nowhere. Of the host nothing is changed, and all that runs ends
+//! with the PID namespace.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use fs_err as fs;
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    sys::stat::{Mode, SFlag, makedev, mknod},
+    unistd::{chown, geteuid},
+};
+
+/// Who this process is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Root, on the host.
+    Outside,
+    /// Root, in new namespaces that are still empty.
+    Namespaces,
+    /// The user.
+    User,
+}
+
+const STAGE: &str = "RST_TEST_STAGE";
+/// User and group, which the host need not know.
+const USER: u32 = 54_321;
+
+pub fn stage() -> Stage {
+    match std::env::var(STAGE).as_deref() {
+        Ok("namespaces") => Stage::Namespaces,
+        Ok("user") => Stage::User,
+        _ if geteuid().is_root() => Stage::Outside,
+        _ => Stage::User,
+    }
+}
+
+/// Starts this program again in namespaces of its own.
+pub fn make() -> ExitCode {
+    let mut again = Command::new("unshare");
+    again.args([
+        "--mount",
+        "--net",
+        "--ipc",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--propagation=private",
+    ]);
+    again.arg("/proc/self/exe").args(std::env::args_os().skip(1)).env(STAGE, "namespaces");
+    ended(again.status())
+}
+
+/// Furnishes the namespaces and starts this program again as the user.
+pub fn furnish() -> ExitCode {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let cgroup = match furnishings(scratch.path()) {
+        Ok(cgroup) => cgroup,
+        Err(error) => {
+            eprintln!("the test's namespaces cannot be furnished: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut user = Command::new("setpriv");
+    user.args([format!("--reuid={USER}"), format!("--regid={USER}")]).args(["--clear-groups", "--"]);
+    // The program itself may lie where the user cannot look.
+    let own = scratch.path().join("checks");
+    fs::copy("/proc/self/exe", &own).expect("this program can be copied");
+    user.arg(own).args(std::env::args_os().skip(1)).env(STAGE, "user").env("TMPDIR", "/tmp");
+    let code = ended(user.status());
+    let _ = fs::remove_dir(cgroup);
+    code
+}
+
+fn ended(status: std::io::Result<std::process::ExitStatus>) -> ExitCode {
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn furnishings(scratch: &Path) -> std::io::Result<PathBuf> {
+    fs::set_permissions(scratch, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    for (file, text) in [
+        ("/etc/passwd", format!("root:x:0:0::/root:/bin/sh\nperson:x:{USER}:{USER}::/tmp:/bin/sh\n")),
+        ("/etc/group", format!("root:x:0:\nperson:x:{USER}:\n")),
+        ("/etc/subuid", "person:200000:65536\n".to_owned()),
+        ("/etc/subgid", "person:200000:65536\n".to_owned()),
+    ] {
+        let own = scratch.join(file.trim_start_matches('/').replace('/', "-"));
+        fs::write(&own, text)?;
+        bind(&own, Path::new(file))?;
+    }
+    devices(scratch)?;
+    network()?;
+    cgroup(scratch)
+}
+
+/// /dev/fuse and /dev/net/tun as most distributions have them: open to all.
+fn devices(scratch: &Path) -> std::io::Result<()> {
+    let dev = scratch.join("dev");
+    fs::create_dir(&dev)?;
+    mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
+    for (name, major, minor) in [("fuse", 10, 229), ("net/tun", 10, 200)] {
+        let own = dev.join(name.replace('/', "-"));
+        mknod(&own, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))?;
+        fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
+        let place = Path::new("/dev").join(name);
+        if place.exists() {
+            bind(&own, &place)?;
+        }
+    }
+    Ok(mount(Some("tmpfs"), "/dev/shm", Some("tmpfs"), MsFlags::empty(), Some("mode=1777"))?)
+}
+
+/// An interface with an address and a route, as pasta looks for, and nobody behind it.
+fn network() -> std::io::Result<()> {
+    for arguments in [
+        "link set lo up",
+        "link add name outside type dummy",
+        "address add 192.0.2.2/24 dev outside",
+        "link set outside up",
+        "route add default via 192.0.2.1",
+    ] {
+        let ip = program("ip").ok_or_else(|| std::io::Error::other("`ip` is not installed: make install-deps"))?;
+        let status = Command::new(ip).args(arguments.split(' ')).status()?;
+        if !status.success() {
+            return Err(std::io::Error::other(format!("`ip {arguments}` {status}")));
+        }
+    }
+    Ok(())
+}
+
+/// A cgroup of version 2 that is the user's, and all that they see.
+fn cgroup(scratch: &Path) -> std::io::Result<PathBuf> {
+    let whole = scratch.join("cgroup");
+    fs::create_dir(&whole)?;
+    let none = None::<&str>;
+    mount(Some("cgroup2"), &whole, Some("cgroup2"), MsFlags::empty(), none)?;
+    let own = tempfile::Builder::new().prefix("rst-test-").tempdir_in(&whole)?.keep();
+    fs::write(own.join("cgroup.procs"), "0")?;
+    unshare(CloneFlags::CLONE_NEWCGROUP)?;
+    mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), none)?;
+    let mine = Some(USER.into());
+    for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
+        chown(&Path::new("/sys/fs/cgroup").join(file), mine, Some(USER.into()))?;
+    }
+    Ok(own)
+}
+
+/// Only where something stands already: of the host nothing is made.
+fn bind(source: &Path, target: &Path) -> std::io::Result<()> {
+    fs::symlink_metadata(target)?;
+    Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
+}
+
+/// A program of the host's.
+pub fn program(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.exists())
+}

@@ -1,0 +1,201 @@
+//! Containers for real: the archive named by RST_TEST_ARCHIVE is unpacked by an ordinary user with no
+//! network outside, and does what a person would do first. `host` makes such a user's world, for root; an
+//! ordinary user runs in their own.
+//!
+//! The archive is none of cargo's business: `make test` builds one first and names it. Without a name
+//! every check is listed as ignored.
+
+mod host;
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    sync::Arc,
+};
+
+use fs_err as fs;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let archive = std::env::var_os("RST_TEST_ARCHIVE").map(PathBuf::from);
+    match (&archive, host::stage()) {
+        (Some(_), host::Stage::Outside) => host::make(),
+        (Some(_), host::Stage::Namespaces) => host::furnish(),
+        (Some(archive), host::Stage::User) => checks(User::new(archive)),
+        (None, _) => checks(Err("RST_TEST_ARCHIVE names no archive".into())),
+    }
+}
+
+/// A person, their home, and what they unpacked.
+struct User {
+    home: tempfile::TempDir,
+    podman: PathBuf,
+}
+
+type Check = fn(&User) -> Result<(), Failed>;
+
+/// In this order: later ones use the image that an earlier one built.
+const CHECKS: [(&str, Check); 7] = [
+    ("podman_uses_what_lies_beside_it", podman_uses_what_lies_beside_it),
+    ("an_image_is_built_from_scratch", an_image_is_built_from_scratch),
+    ("a_container_runs_without_network", a_container_runs_without_network),
+    ("a_container_runs_with_pasta", a_container_runs_with_pasta),
+    ("a_published_port_answers", a_published_port_answers),
+    ("containers_on_a_bridge_find_each_other_by_name", containers_on_a_bridge_find_each_other_by_name),
+    ("nothing_is_left_running", nothing_is_left_running),
+];
+
+fn checks(user: Result<User, Failed>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let (user, ignored) = match user {
+        Ok(user) => (Some(Arc::new(user)), false),
+        Err(_) if std::env::var_os("RST_TEST_ARCHIVE").is_none() => (None, true),
+        Err(error) => {
+            eprintln!("the archive cannot be unpacked: {error:?}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = CHECKS.into_iter().map(|(name, check)| {
+        let user = user.clone();
+        let run = move || user.as_deref().map_or(Err("no archive".into()), check);
+        Trial::test(name, run).with_ignored_flag(ignored)
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    conclusion.exit_code()
+}
+
+impl User {
+    fn new(archive: &Path) -> Result<Self, Failed> {
+        let home = tempfile::tempdir()?;
+        let run = home.path().join("run");
+        fs::create_dir(&run)?;
+        fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        let unpacked = Command::new("tar").arg("-xf").arg(archive).current_dir(home.path()).status()?;
+        if !unpacked.success() {
+            return Err(format!("`tar -xf {}` {unpacked}", archive.display()).into());
+        }
+        let tops = fs::read_dir(home.path())?.flatten().map(|entry| entry.path().join("bin/podman"));
+        let podman = tops.into_iter().find(|podman| podman.exists()).ok_or("there is no bin/podman in the archive")?;
+        let user = Self { home, podman };
+        user.context()?;
+        Ok(user)
+    }
+
+    /// A folder to build an image from: one static program.
+    fn context(&self) -> Result<(), Failed> {
+        let context = self.home.path().join("context");
+        fs::create_dir(&context)?;
+        fs::copy(
+            host::program("busybox").ok_or("busybox is not installed: make install-deps")?,
+            context.join("busybox"),
+        )?;
+        let text = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
+        fs::write(context.join("Containerfile"), text)?;
+        Ok(())
+    }
+
+    /// What podman prints; or what it complains of.
+    fn podman(&self, arguments: &[&str]) -> Result<String, Failed> {
+        let mut podman = Command::new(&self.podman);
+        podman.args(arguments).current_dir(self.home.path()).env_clear();
+        podman.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path().join("run"));
+        podman.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").stdin(Stdio::null());
+        let output = podman.output()?;
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        match output.status.success() {
+            true => Ok(out.trim_end().to_owned()),
+            false => Err(format!("podman {}: {}\n{out}{err}", arguments.join(" "), output.status).into()),
+        }
+    }
+}
+
+impl Drop for User {
+    /// Podman's files belong to the user's subordinate ids: podman must remove them.
+    fn drop(&mut self) {
+        if let Err(error) = self.podman(&["system", "reset", "--force"]) {
+            let _ = writeln!(std::io::stderr(), "{error:?}");
+        }
+        if let Ok(pid) = fs::read_to_string(self.home.path().join("run/libpod/tmp/pause.pid")) {
+            let _ = Command::new("kill").arg(pid.trim()).status();
+        }
+    }
+}
+
+fn same(found: &str, expected: &str) -> Result<(), Failed> {
+    if found == expected { Ok(()) } else { Err(format!("expected {expected:?}, found {found:?}").into()) }
+}
+
+fn podman_uses_what_lies_beside_it(user: &User) -> Result<(), Failed> {
+    let top = user.podman.parent().and_then(Path::parent).ok_or("podman lies nowhere")?;
+    let format = "{{.Host.OCIRuntime.Path}} {{.Host.Conmon.Path}} {{.Host.NetworkBackendInfo.Path}} \
+                  {{.Host.NetworkBackendInfo.DNS.Path}} {{.Host.Pasta.Executable}} {{.Store.GraphDriverName}}";
+    let found = user.podman(&["info", "--format", format])?;
+    let beside = |path: &str| top.join(path).display().to_string();
+    let expected =
+        ["bin/crun", "lib/podman/conmon", "lib/podman/netavark", "lib/podman/aardvark-dns", "lib/podman/pasta"];
+    same(&found, &format!("{} overlay", expected.map(beside).join(" ")))
+}
+
+fn an_image_is_built_from_scratch(user: &User) -> Result<(), Failed> {
+    user.podman(&["build", "--tag", "small", "context"]).map(drop)
+}
+
+fn a_container_runs_without_network(user: &User) -> Result<(), Failed> {
+    let script = "id -u; hostname; ls /sys/class/net";
+    let found =
+        user.podman(&["run", "--rm", "--network", "none", "--hostname", "here", "small", "/bin/sh", "-c", script])?;
+    same(&found, "0\nhere\nlo")
+}
+
+fn a_container_runs_with_pasta(user: &User) -> Result<(), Failed> {
+    let script = "ip -4 -o addr show scope global | wc -l";
+    same(&user.podman(&["run", "--rm", "--network", "pasta", "small", "/bin/sh", "-c", script])?, "1")
+}
+
+/// A small web server, that says its own host name.
+const SERVE: &str = "hostname >/tmp/index.html; exec httpd -f -p 80 -h /tmp";
+
+fn a_published_port_answers(user: &User) -> Result<(), Failed> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let publish = format!("127.0.0.1:{port}:80");
+    let run = ["run", "--detach", "--name", "web", "--hostname", "web", "--tmpfs", "/tmp", "--publish", &publish];
+    user.podman(&[&run[..], &["small", "/bin/sh", "-c", SERVE]].concat())?;
+    let answer = patiently(|| {
+        let busybox = host::program("busybox").ok_or("no busybox")?;
+        let got =
+            Command::new(busybox).args(["wget", "-q", "-O", "-", &format!("http://127.0.0.1:{port}/")]).output()?;
+        let text = String::from_utf8_lossy(&got.stdout).trim().to_owned();
+        if got.status.success() { Ok(text) } else { Err(String::from_utf8_lossy(&got.stderr).into_owned().into()) }
+    });
+    user.podman(&["rm", "--force", "--time", "0", "web"])?;
+    same(&answer?, "web")
+}
+
+fn containers_on_a_bridge_find_each_other_by_name(user: &User) -> Result<(), Failed> {
+    user.podman(&["network", "create", "net"])?;
+    let run = ["run", "--detach", "--name", "web", "--hostname", "web", "--tmpfs", "/tmp", "--network", "net"];
+    user.podman(&[&run[..], &["small", "/bin/sh", "-c", SERVE]].concat())?;
+    let ask = ["run", "--rm", "--network", "net", "small", "wget", "-q", "-O", "-", "http://web/"];
+    let answer = patiently(|| user.podman(&ask));
+    user.podman(&["rm", "--force", "--time", "0", "web"])?;
+    user.podman(&["network", "rm", "net"])?;
+    same(&answer?, "web")
+}
+
+fn nothing_is_left_running(user: &User) -> Result<(), Failed> {
+    same(&user.podman(&["ps", "--all", "--quiet"])?, "")?;
+    same(&user.podman(&["network", "ls", "--quiet"])?, "podman")
+}
+
+/// A server needs a moment: tried until it answers, for half a minute at most.
+fn patiently(attempt: impl Fn() -> Result<String, Failed>) -> Result<String, Failed> {
+    for _ in 0..60 {
+        if let Ok(answer) = attempt() {
+            return Ok(answer);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    attempt()
+}

@@ -1,0 +1,23 @@
+#!/bin/sh
+# test-builds.sh: builds podman for this machine and skopeo for the other kind, into a store and a dist of
+# its own unless RST_TEST_STORE names one, then runs all tests that need real builds. A door to rst and
+# cargo: what is tested stands in crates/cli/tests.
+set -eu
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+export RST_TEST_STORE="${RST_TEST_STORE:-$work/store}"
+case $(uname -m) in
+aarch64) own=arm64 other=amd64 ;;
+*) own=amd64 other=arm64 ;;
+esac
+rst() { cargo run --locked --quiet -p rst -- --store "$RST_TEST_STORE" "$@"; }
+
+rst build podman --dist "$work/dist"
+rst build skopeo --platform "linux/$other" --dist "$work/dist"
+rst prove "$work/dist/podman-full-linux-$own.tar.zst"
+rst prove "$work/dist/skopeo-linux-$other.tar.gz"
+RST_TEST_ARCHIVE=$work/dist/podman-full-linux-$own.tar.zst cargo test --locked -p rst --test containers
+cargo test --locked -p rst --test real_build -- --ignored --test-threads=1
