@@ -122,9 +122,9 @@ Examples:
     /// Look after the store
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Remove from the store what the current recipes do not need
+    /// Remove from the store what the current recipes do not need and nobody has used lately
     Gc {
-        /// Only what has not been used for so many days
+        /// How many days are lately
         #[arg(long, default_value_t = 14, value_name = "N")]
         days: u64,
     },

@@ -31,12 +31,12 @@ pub struct Verified {
 }
 
 impl Store {
-    /// Removes everything that is older than `age` and not in `keep` (trees and blobs by digest,
-    /// results, logs by key).
+    /// Removes everything that has not been used for `age` and is not in `keep` (trees and blobs by
+    /// digest, results and logs by key).
     pub fn gc(&self, keep: &BTreeSet<Digest>, age: Duration) -> Result<Collected, StoreError> {
         let _alone = self.alone()?;
         let mut collected = Collected::default();
-        for folder in ["trees", "blobs", "actions", "logs", "caches"] {
+        for folder in ["trees", "blobs", "actions", "logs", "caches", "memory", "partial"] {
             for path in entries(&self.root().join(folder))? {
                 let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
                 let stem = name.split('.').next().unwrap_or_default();
@@ -121,14 +121,25 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(paths)
 }
 
+/// How exactly the time of the last use is known.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whether an entry is there; if so it counts as used now.
+pub(crate) fn used_now(path: &Path) -> bool {
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    if is_older(path, DAY) {
+        // Setting what is set already changes nothing but the time of the last change.
+        let _ = fs::set_permissions(path, metadata.permissions());
+    }
+    true
+}
+
 /// By when the entry itself was last put there or used, not by the fixed time of its files.
 fn is_older(path: &Path, age: Duration) -> bool {
-    let changed = |path: &Path| {
-        use std::os::unix::fs::MetadataExt as _;
-        let at = fs::symlink_metadata(path).map(|m| m.ctime()).unwrap_or_default();
-        std::time::UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs())
-    };
-    changed(path).elapsed().is_ok_and(|elapsed| elapsed >= age)
+    use std::os::unix::fs::MetadataExt as _;
+    let at = fs::symlink_metadata(path).map(|metadata| metadata.ctime()).unwrap_or_default();
+    let changed = std::time::UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs());
+    changed.elapsed().is_ok_and(|elapsed| elapsed >= age)
 }
 
 fn size(path: &Path) -> u64 {

@@ -11,6 +11,7 @@
 //! actions/KEY.json     what an action left
 //! logs/KEY.log         what it printed
 //! caches/NAME-DIGEST/  caches of tools (Go's)
+//! partial/DIGEST       downloads that were cut short
 //! memory/              what was last built under a name, for `rst log` and `--explain`
 //! tmp/                 work in progress; each entry is held by a lock on ENTRY.lock
 //! ```
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rst_model::{Digest, Listing};
 
+use collect::used_now;
 pub use collect::{Collected, Verified};
 pub use error::StoreError;
 pub use record::ActionResult;
@@ -43,7 +45,7 @@ pub struct Store {
 impl Store {
     /// Opens a store, making it when it is not there, and clears what killed processes left behind.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        for folder in ["trees", "blobs", "actions", "logs", "caches", "memory", "tmp", "locks"] {
+        for folder in ["trees", "blobs", "actions", "logs", "caches", "memory", "partial", "tmp", "locks"] {
             fs::create_dir_all(root.join(folder))?;
         }
         let root = fs::canonicalize(root)?;
@@ -64,7 +66,7 @@ impl Store {
 
     /// Whether a tree is here, whole.
     pub fn has_tree(&self, tree: Digest) -> bool {
-        self.list_path(tree).exists() && self.tree_path(tree).exists()
+        used_now(&self.list_path(tree)) && used_now(&self.tree_path(tree))
     }
 
     /// The folder of a tree. Read only.
@@ -92,7 +94,7 @@ impl Store {
 
     /// Whether a blob is here.
     pub fn has_blob(&self, blob: Digest) -> bool {
-        self.blob_path(blob).exists()
+        used_now(&self.blob_path(blob))
     }
 
     /// The file of a blob. Read only.
@@ -110,6 +112,7 @@ impl Store {
     pub fn cache(&self, name: &str, validity: Digest) -> Result<PathBuf, StoreError> {
         let path = self.root.join("caches").join(format!("{name}-{}", validity.short()));
         fs::create_dir_all(&path)?;
+        used_now(&path);
         Ok(path)
     }
 

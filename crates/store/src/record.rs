@@ -6,7 +6,7 @@ use fs_err as fs;
 use rst_model::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, collect::used_now};
 
 /// The result of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,8 @@ impl Store {
     pub fn result(&self, key: Digest) -> Option<ActionResult> {
         let text = fs::read(self.result_path(key)).ok()?;
         let result: ActionResult = serde_json::from_slice(&text).ok()?;
-        (self.has_tree(result.output) || self.has_blob(result.output)).then_some(result)
+        let kept = self.has_tree(result.output) || self.has_blob(result.output);
+        (kept && used_now(&self.result_path(key))).then_some(result)
     }
 
     /// Keeps a result.

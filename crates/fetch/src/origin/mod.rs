@@ -118,7 +118,6 @@ impl Desk<'_> {
             return Ok(to);
         };
         let partial = fetcher.store.root().join("partial");
-        fs::create_dir_all(&partial)?;
         let part = partial.join(expected.to_string());
         let _held = fetcher.store.hold(&format!("part-{}", expected.short()))?;
         fetcher.http.download(url, &part, &fetcher.cancel, &progress)?;
