@@ -74,6 +74,9 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     let mut env = driver::base_env(EPOCH);
     env.extend(zig.env());
     env.extend(plan.env);
+    if let Some(flags) = env.get_mut("CGO_CFLAGS") {
+        *flags = format!("{flags} {}", go_sees(node, outputs));
+    }
     Action {
         name: node.component.name.clone(),
         platform: node.platform,
@@ -103,17 +106,24 @@ pub(crate) fn link_time_values(graph: &Graph, id: NodeId) -> BTreeMap<String, BT
 }
 
 /// Go's cache knows Go sources and flags, not C headers, compilers or the build root: it is valid for
-/// one set of those.
+/// one set of tools. The libraries' headers are told to it by a flag (see [`go_sees`]), so that programs
+/// with other libraries share it.
 fn go_cache(node: &Node, mounts: &BTreeMap<String, Digest>) -> Option<CacheMount> {
     if !matches!(node.component.driver, Driver::Go(_)) {
         return None;
     }
-    let unseen: Vec<_> = mounts.iter().filter(|(target, _)| !target.starts_with("/b/")).collect();
+    let tools: Vec<_> = node.sources.tools.keys().map(|name| mounts.get(&tool_mount(name))).collect();
     Some(CacheMount {
         target: driver::GO_CACHE.to_owned(),
         name: "go-build".to_owned(),
-        validity: Digest::of_json(&(node.platform, unseen)),
+        validity: Digest::of_json(&(node.platform, tools)),
     })
+}
+
+/// A define that nothing reads and that changes with the libraries, for flags that Go's cache keys hold.
+fn go_sees(node: &Node, outputs: &BTreeMap<NodeId, Digest>) -> String {
+    let libraries: Vec<_> = node.needs.iter().map(|need| outputs[need]).collect();
+    format!("-DRST_LIBRARIES_{}", Digest::of_json(&libraries).short())
 }
 
 fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
