@@ -1,19 +1,25 @@
-//! The ordinary clients (go, cargo, pip, apt): run with the machine's own configuration, ended when
-//! we are asked to stop.
+//! The ordinary clients (go, cargo, pip, apt): run with the machine's own configuration, ended with all
+//! that they started when we are asked to stop or when it takes too long.
 
 use std::{
-    process::{Command, Output, Stdio},
-    time::Duration,
+    os::unix::process::CommandExt as _,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
-use rst_model::Cancel;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 
-use crate::error::OriginError;
+use crate::{Fetcher, error::OriginError};
 
 /// Runs a client to its end; what it printed, or the last lines of its complaint.
-pub(crate) fn run(command: &mut Command, cancel: &Cancel) -> Result<Output, OriginError> {
+pub(crate) fn run(command: &mut Command, fetcher: &Fetcher) -> Result<Output, OriginError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (begun, limit) = (Instant::now(), fetcher.settings.patience.whole);
+    // A group of its own, so that all of it can be ended; Ctrl-C comes to us alone.
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| OriginError::reason(format!("`{name}` cannot be run: {error}")))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
@@ -23,10 +29,13 @@ pub(crate) fn run(command: &mut Command, cancel: &Cancel) -> Result<Output, Orig
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            if cancel.is_cancelled() {
-                child.kill()?;
-                child.wait()?;
+            if fetcher.cancel.is_cancelled() {
+                end(&mut child)?;
                 return Err(OriginError::Cancelled);
+            }
+            if begun.elapsed() > limit {
+                end(&mut child)?;
+                return Err(OriginError::reason(format!("`{name}` took longer than {limit:?}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         };
@@ -36,6 +45,11 @@ pub(crate) fn run(command: &mut Command, cancel: &Cancel) -> Result<Output, Orig
         }
         Err(OriginError::reason(format!("`{name}` {}: {}", output.status, last_lines(&output))))
     })
+}
+
+fn end(child: &mut Child) -> std::io::Result<()> {
+    killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL)?;
+    child.wait().map(drop)
 }
 
 fn drain(stream: Option<impl std::io::Read>) -> Vec<u8> {

@@ -300,7 +300,7 @@ impl Fetcher {
         let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
         let mut gpgv = Command::new("gpgv");
         gpgv.args(["--keyring", keyring, "--output", "-"]).arg(file);
-        let output = client::run(&mut gpgv, &self.cancel).map_err(|error| {
+        let output = client::run(&mut gpgv, self).map_err(|error| {
             OriginError::reason(format!(
                 "Debian's signature is not good ({error}); gpgv and debian-archive-keyring are needed"
             ))

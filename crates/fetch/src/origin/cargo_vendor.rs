@@ -30,7 +30,7 @@ pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginE
     if let Some(rust) = &vendoring.rust {
         cargo.env("RUSTC", rust.join("bin/rustc"));
     }
-    client::run(&mut cargo, &desk.fetcher.cancel)?;
+    client::run(&mut cargo, desk.fetcher)?;
     for entry in fs::read_dir(&vendor)? {
         let path = entry?.path();
         forget_files(&path.join(".cargo-checksum.json"))?;

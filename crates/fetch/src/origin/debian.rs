@@ -35,7 +35,7 @@ impl Fetcher {
     fn ask_apt(&self) -> Result<Vec<String>, OriginError> {
         let mut apt = Command::new("apt-get");
         apt.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
-        let output = client::run(&mut apt, &self.cancel)
+        let output = client::run(&mut apt, self)
             .map_err(|error| OriginError::reason(format!("no apt to ask for a Debian mirror ({error}); {HINT}")))?;
         let mut mirrors: Vec<String> = String::from_utf8_lossy(&output.stdout)
             .lines()

@@ -16,7 +16,7 @@ pub(crate) fn deliver(desk: &Desk, spec: &str, expected: Option<&str>) -> Result
         .env("GOTOOLCHAIN", "local")
         .env("GO111MODULE", "on")
         .env("GOWORK", "off");
-    let output = client::run(&mut go, &desk.fetcher.cancel)?;
+    let output = client::run(&mut go, desk.fetcher)?;
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| OriginError::reason(format!("`go mod download` gave no JSON: {error}")))?;
     let field = |name: &str| {

@@ -21,7 +21,7 @@ pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginE
         .env("GOFLAGS", "-mod=mod -modcacherw")
         .env("GOTOOLCHAIN", "local")
         .env("GOWORK", "off");
-    client::run(&mut go, &desk.fetcher.cancel)?;
+    client::run(&mut go, desk.fetcher)?;
     Ok(Delivered::Tree(source.join("vendor")))
 }
 

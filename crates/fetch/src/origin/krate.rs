@@ -22,7 +22,7 @@ pub(super) fn deliver(desk: &Desk, spec: &str) -> Result<Delivered, OriginError>
     )?;
     let mut cargo = Command::new("cargo");
     cargo.arg("fetch").current_dir(&package).env("CARGO_TERM_COLOR", "never").env_remove("RUSTUP_TOOLCHAIN");
-    client::run(&mut cargo, &desk.fetcher.cancel)?;
+    client::run(&mut cargo, desk.fetcher)?;
     let file = cached(&format!("{name}-{version}.crate"))
         .ok_or_else(|| OriginError::reason("cargo fetched it, but its cache does not have it"))?;
     let copy = desk.scratch.join(file.file_name().unwrap_or_default());

@@ -47,7 +47,7 @@ fn download(desk: &Desk, name: &str, version: &str, platforms: &[String]) -> Res
         pip.args(["--platform", platform]);
     }
     pip.arg(format!("{name}=={version}"));
-    client::run(&mut pip, &desk.fetcher.cancel)?;
+    client::run(&mut pip, desk.fetcher)?;
     let entry = fs::read_dir(to)?.next().ok_or_else(|| OriginError::reason("pip left no file"))??;
     Ok(entry.path())
 }
