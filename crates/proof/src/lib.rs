@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Raised when a claim is added or its meaning changes, so that archives are proved again.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// A file of an archive.
 #[derive(Clone, Debug)]
@@ -282,16 +282,37 @@ fn no_paths(bytes: &[u8], forbidden: &[String]) -> Outcome {
     check(hits.is_empty(), hits.join("; "))
 }
 
+/// The functions by which C programs have and give back memory: malloc(3), posix_memalign(3),
+/// malloc_usable_size(3). Those of two allocators must not meet in one program.
+const ALLOCATOR: [&str; 10] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "free",
+    "posix_memalign",
+    "aligned_alloc",
+    "memalign",
+    "valloc",
+    "malloc_usable_size",
+];
+
 fn allocator(twin: &Twin, promised: AllocatorChoice) -> Outcome {
-    let malloc = twin.addresses("malloc");
-    let mimalloc = twin.addresses("mi_malloc");
-    let musl = twin.addresses("__malloc_alloc_meta").is_some();
-    match promised {
-        AllocatorChoice::Mimalloc if mimalloc.is_none() => Outcome::Failed("no mi_malloc in it".to_owned()),
-        AllocatorChoice::Mimalloc if malloc != mimalloc => Outcome::Failed("malloc is not mimalloc's".to_owned()),
-        AllocatorChoice::Mimalloc => check(!musl, "musl's allocator is in it too"),
-        AllocatorChoice::Musl => check(musl && mimalloc.is_none(), "expected musl's allocator alone"),
+    if promised == AllocatorChoice::Libc {
+        return check(
+            twin.mimalloc.is_empty() && twin.addresses("malloc").is_some(),
+            "expected the libc's malloc alone",
+        );
     }
+    if twin.addresses("malloc").is_none() || twin.addresses("malloc") != twin.addresses("mi_malloc") {
+        return Outcome::Failed("malloc is not mi_malloc".to_owned());
+    }
+    let strange = |name: &&&str| twin.addresses(name).is_some_and(|at| !at.is_subset(&twin.mimalloc));
+    if let Some(name) = ALLOCATOR.iter().find(strange) {
+        return Outcome::Failed(format!("{name} is not mimalloc's"));
+    }
+    let musl = twin.addresses("__malloc_alloc_meta").is_some();
+    check(!musl, "musl's allocator is in it too")
 }
 
 /// A string in Go is the address of its bytes and their number: the language's reflect.StringHeader.

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Twin {
     /// Every name that is defined, with where: local functions may share a name.
     symbols: BTreeMap<String, BTreeSet<u64>>,
+    /// Where mimalloc's functions are.
+    pub mimalloc: BTreeSet<u64>,
     pub protection: Protection,
 }
 
@@ -59,7 +61,7 @@ impl Twin {
         let file: ElfFile64<'_, Endianness> = ElfFile64::parse(bytes).map_err(|error| error.to_string())?;
         let mut symbols: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
         let mut functions = BTreeMap::new();
-        let mut allocators = BTreeSet::new();
+        let mut mimalloc = BTreeSet::new();
         for symbol in file.symbols().filter(|symbol| !symbol.is_undefined()) {
             let Ok(name) = symbol.name() else { continue };
             symbols.entry(name.to_owned()).or_default().insert(symbol.address());
@@ -67,7 +69,7 @@ impl Twin {
                 functions.insert(symbol.address(), symbol.size());
                 // `malloc` and `mi_malloc` are one function of two names.
                 if name.trim_start_matches('_').starts_with("mi_") {
-                    allocators.insert(symbol.address());
+                    mimalloc.insert(symbol.address());
                 }
             }
         }
@@ -79,14 +81,14 @@ impl Twin {
                 if at - function >= *size {
                     continue;
                 }
-                match allocators.contains(function) {
+                match mimalloc.contains(function) {
                     true if protection == Protection::None => protection = Protection::Allocator,
                     true => {}
                     false => protection = Protection::Some,
                 }
             }
         }
-        Ok(Self { symbols, protection })
+        Ok(Self { symbols, mimalloc, protection })
     }
 
     /// Where a name is defined, if it is.

@@ -102,16 +102,18 @@ fn a_sound_program_passes() {
 fn each_allocator_is_told_from_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let own = SOUND.replace("__attribute__((alias(\"mi_malloc\")))", "{ return (void *)(n + 1); }");
-    let musl = own.replace("mi_malloc", "__malloc_alloc_meta");
-    let both = format!("{SOUND} int __malloc_alloc_meta(void) {{ return 3; }}");
+    let libc = own.replace("mi_malloc", "other");
+    let also = |function: &str| format!("{SOUND} void *{function}(void) {{ return (void *)3; }}");
     let says =
         |source: &str, promised| outcome(&report_with_twins(&link(folder.path(), source, &[]), promised), "allocator");
     let failed = |reason: &str| Outcome::Failed(reason.into());
-    assert_eq!(says(&own, AllocatorChoice::Mimalloc), failed("malloc is not mimalloc's"));
-    assert_eq!(says(&both, AllocatorChoice::Mimalloc), failed("musl's allocator is in it too"));
-    assert_eq!(says(&musl, AllocatorChoice::Mimalloc), failed("no mi_malloc in it"));
-    assert_eq!(says(&musl, AllocatorChoice::Musl), Outcome::Passed);
-    assert_eq!(says(&both, AllocatorChoice::Musl), failed("expected musl's allocator alone"));
+    assert_eq!(says(&own, AllocatorChoice::Mimalloc), failed("malloc is not mi_malloc"));
+    assert_eq!(says(&libc, AllocatorChoice::Mimalloc), failed("malloc is not mi_malloc"));
+    assert_eq!(says(&also("memalign"), AllocatorChoice::Mimalloc), failed("memalign is not mimalloc's"));
+    let musl = also("__malloc_alloc_meta");
+    assert_eq!(says(&musl, AllocatorChoice::Mimalloc), failed("musl's allocator is in it too"));
+    assert_eq!(says(&libc, AllocatorChoice::Libc), Outcome::Passed);
+    assert_eq!(says(SOUND, AllocatorChoice::Libc), failed("expected the libc's malloc alone"));
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn a_program_without_stack_protector_fails_though_mimalloc_has_it() {
 fn a_value_that_the_link_did_not_set_fails() {
     let folder = tempfile::tempdir().unwrap();
     let string = "
-        struct { const char *at; unsigned long size; } value __asm__(\"example.org/x.value\") = { \"abcdef\", 3 };
+        struct { const char *at; unsigned long size; } value __asm__(\"example.value\") = { \"abcdef\", 3 };
     ";
     let source = format!("{string}{}", SOUND.replace("work(1)", "work(value.size)"));
     let program = link(folder.path(), &source, &[]);
@@ -144,10 +146,10 @@ fn a_value_that_the_link_did_not_set_fails() {
         let set = [(name.to_owned(), value.to_owned())];
         outcome(&report_with_values(&program, AllocatorChoice::Mimalloc, set), "variables")
     };
-    assert_eq!(says("example.org/x.value", "abc"), Outcome::Passed);
-    let other = "example.org/x.value: expected `abd`, found `abc`";
-    assert_eq!(says("example.org/x.value", "abd"), Outcome::Failed(other.into()));
-    assert_eq!(says("example.org/y.value", "abc"), Outcome::Failed("there is no variable example.org/y.value".into()));
+    assert_eq!(says("example.value", "abc"), Outcome::Passed);
+    let other = "example.value: expected `abd`, found `abc`";
+    assert_eq!(says("example.value", "abd"), Outcome::Failed(other.into()));
+    assert_eq!(says("example.other", "abc"), Outcome::Failed("there is no variable example.other".into()));
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn a_static_program_of_glibc_fails() {
     assert_eq!(outcome(&report, "static"), Outcome::Passed);
     assert_eq!(outcome(&report, "right machine"), Outcome::Passed);
     assert!(matches!(outcome(&report, "no glibc"), Outcome::Failed(_)));
-    assert_eq!(outcome(&report, "allocator"), Outcome::Failed("no mi_malloc in it".into()));
+    assert_eq!(outcome(&report, "allocator"), Outcome::Failed("malloc is not mi_malloc".into()));
     assert_eq!(outcome(&report, "stripped"), Outcome::Failed("it has a symbol table".into()));
 }
 

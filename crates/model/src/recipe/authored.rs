@@ -97,8 +97,8 @@ pub enum AllocatorChoice {
     /// The promise.
     #[default]
     Mimalloc,
-    /// musl's own.
-    Musl,
+    /// The libc's own. Zig 0.17 has an allocator of its own there, where musl's mallocng was.
+    Libc,
 }
 
 /// Places to have the source from; `{version}` stands for the lock's version, and the names of
