@@ -1,34 +1,28 @@
-//! Who calls a function, read from the machine code itself.
+//! Who calls whom, read from the machine code itself.
 
 use object::Architecture;
 
-use crate::elf::Section;
-
-/// The addresses of the instructions that call or jump to `target`. x86 instructions have no fixed
-/// size, so every byte is tried: by chance one in some four thousand million is taken for a call.
-pub(crate) fn callers(architecture: Architecture, section: &Section, target: u64) -> Vec<u64> {
-    let at = |offset: usize| section.address + offset as u64;
+/// The calls and jumps in a piece of code that lies at `address`: where each is, and where it leads. x86
+/// instructions have no fixed size, so every byte is tried: one that leads to a given place by chance is
+/// one in some four thousand million.
+pub(crate) fn branches(
+    architecture: Architecture,
+    address: u64,
+    code: &[u8],
+) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+    let at = move |offset: usize| address + offset as u64;
     match architecture {
-        Architecture::Aarch64 => section
-            .bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .enumerate()
-            .map(|(index, word)| (at(index * 4), u32::from_le_bytes(*word)))
-            .filter(|(at, word)| aarch64_branch(*word).is_some_and(|far| at.wrapping_add_signed(far) == target))
-            .map(|(at, _)| at)
-            .collect(),
-        Architecture::X86_64 => section
-            .bytes
-            .windows(5)
-            .enumerate()
-            .filter(|(offset, bytes)| {
-                x86_call(bytes).is_some_and(|far| at(offset + 5).wrapping_add_signed(far) == target)
-            })
-            .map(|(offset, _)| at(offset))
-            .collect(),
-        _ => Vec::new(),
+        Architecture::Aarch64 => {
+            Box::new(code.as_chunks::<4>().0.iter().enumerate().filter_map(move |(index, word)| {
+                let far = aarch64_branch(u32::from_le_bytes(*word))?;
+                Some((at(index * 4), at(index * 4).wrapping_add_signed(far)))
+            }))
+        }
+        Architecture::X86_64 => Box::new(code.windows(5).enumerate().filter_map(move |(offset, bytes)| {
+            let far = x86_call(bytes)?;
+            Some((at(offset), at(offset + 5).wrapping_add_signed(far)))
+        })),
+        _ => Box::new(std::iter::empty()),
     }
 }
 
@@ -50,10 +44,8 @@ fn aarch64_branch(word: u32) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn callers_in(architecture: Architecture, bytes: &[u8], target: u64) -> Vec<u64> {
-        let section =
-            Section { name: ".text".into(), address: 0x1000, size: bytes.len() as u64, executable: true, bytes };
-        callers(architecture, &section, target)
+    fn callers_in(architecture: Architecture, code: &[u8], target: u64) -> Vec<u64> {
+        branches(architecture, 0x1000, code).filter(|(_, to)| *to == target).map(|(at, _)| at).collect()
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Raised when a claim is added or its meaning changes, so that archives are proved again.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// A file of an archive.
 #[derive(Clone, Debug)]
@@ -204,7 +204,7 @@ fn symbol_claims(subject: &Subject, program: &Program, wanted: bool) -> Vec<Clai
     };
     vec![
         has_twin(Outcome::Passed),
-        Claim { name: "allocator as promised", outcome: allocator(&twin, subject.allocator) },
+        Claim { name: "allocator as promised", outcome: allocator(&twin, program, subject.allocator) },
         Claim { name: "stack protector", outcome: protector },
         Claim { name: "variables hold what the link set", outcome: set },
     ]
@@ -297,7 +297,7 @@ const ALLOCATOR: [&str; 10] = [
     "malloc_usable_size",
 ];
 
-fn allocator(twin: &Twin, promised: AllocatorChoice) -> Outcome {
+fn allocator(twin: &Twin, program: &Program, promised: AllocatorChoice) -> Outcome {
     if promised == AllocatorChoice::Libc {
         return check(
             twin.mimalloc.is_empty() && twin.addresses("malloc").is_some(),
@@ -307,7 +307,9 @@ fn allocator(twin: &Twin, promised: AllocatorChoice) -> Outcome {
     if twin.addresses("malloc").is_none() || twin.addresses("malloc") != twin.addresses("mi_malloc") {
         return Outcome::Failed("malloc is not mi_malloc".to_owned());
     }
-    let strange = |name: &&&str| twin.addresses(name).is_some_and(|at| !at.is_subset(&twin.mimalloc));
+    let strange = |name: &&&str| {
+        twin.addresses(name).into_iter().flatten().any(|function| !twin.is_mimallocs(program, *function))
+    };
     if let Some(name) = ALLOCATOR.iter().find(strange) {
         return Outcome::Failed(format!("{name} is not mimalloc's"));
     }

@@ -9,7 +9,7 @@ use fs_err as fs;
 use object::{Endianness, Object as _, ObjectSymbol as _, SymbolKind, read::elf::ElfFile64};
 
 use crate::{
-    calls::callers,
+    calls::branches,
     elf::{Program, Section},
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Twin {
     /// Every name that is defined, with where: local functions may share a name.
     symbols: BTreeMap<String, BTreeSet<u64>>,
+    /// Where each function begins, and its size in bytes.
+    functions: BTreeMap<u64, u64>,
     /// Where mimalloc's functions are.
     pub mimalloc: BTreeSet<u64>,
     pub protection: Protection,
@@ -73,22 +75,36 @@ impl Twin {
                 }
             }
         }
-        let mut protection = Protection::None;
-        for target in symbols.get("__stack_chk_fail").into_iter().flatten() {
-            let code = program.loaded.iter().filter(|section| section.executable);
-            for at in code.flat_map(|section| callers(program.architecture, section, *target)) {
-                let Some((function, size)) = functions.range(..=at).next_back() else { continue };
-                if at - function >= *size {
-                    continue;
-                }
-                match mimalloc.contains(function) {
-                    true if protection == Protection::None => protection = Protection::Allocator,
-                    true => {}
-                    false => protection = Protection::Some,
-                }
+        let mut twin = Self { symbols, functions, mimalloc, protection: Protection::None };
+        twin.protection = twin.protection(program);
+        Ok(twin)
+    }
+
+    fn protection(&self, program: &Program) -> Protection {
+        let mut found = Protection::None;
+        let Some(targets) = self.addresses("__stack_chk_fail") else { return found };
+        let code = program.loaded.iter().filter(|section| section.executable);
+        let calls = code.flat_map(|section| branches(program.architecture, section.address, section.bytes));
+        for (at, _) in calls.filter(|(_, to)| targets.contains(to)) {
+            let Some((function, size)) = self.functions.range(..=at).next_back() else { continue };
+            if at - function >= *size {
+                continue;
+            }
+            match self.mimalloc.contains(function) {
+                true if found == Protection::None => found = Protection::Allocator,
+                true => {}
+                false => found = Protection::Some,
             }
         }
-        Ok(Self { symbols, mimalloc, protection })
+        found
+    }
+
+    /// Whether a function is mimalloc's: one of its own, or one that calls one of its own.
+    pub(crate) fn is_mimallocs(&self, program: &Program, function: u64) -> bool {
+        let size = self.functions.get(&function).copied().unwrap_or_default();
+        let code = program.memory(function, size).unwrap_or_default();
+        self.mimalloc.contains(&function)
+            || branches(program.architecture, function, code).any(|(_, to)| self.mimalloc.contains(&to))
     }
 
     /// Where a name is defined, if it is.

@@ -110,6 +110,8 @@ fn each_allocator_is_told_from_the_other() {
     assert_eq!(says(&own, AllocatorChoice::Mimalloc), failed("malloc is not mi_malloc"));
     assert_eq!(says(&libc, AllocatorChoice::Mimalloc), failed("malloc is not mi_malloc"));
     assert_eq!(says(&also("memalign"), AllocatorChoice::Mimalloc), failed("memalign is not mimalloc's"));
+    let wrapped = format!("{SOUND} void *memalign(unsigned long n) {{ return mi_malloc(n + 1) + 1; }}");
+    assert_eq!(says(&wrapped, AllocatorChoice::Mimalloc), Outcome::Passed);
     let musl = also("__malloc_alloc_meta");
     assert_eq!(says(&musl, AllocatorChoice::Mimalloc), failed("musl's allocator is in it too"));
     assert_eq!(says(&libc, AllocatorChoice::Libc), Outcome::Passed);
