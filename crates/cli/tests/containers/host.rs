@@ -52,7 +52,10 @@ pub fn make() -> ExitCode {
         "--mount-proc",
         "--propagation=private",
     ]);
-    again.arg("/proc/self/exe").args(std::env::args_os().skip(1)).env(STAGE, "namespaces");
+    again
+        .arg(std::env::current_exe().expect("this program has a path"))
+        .args(std::env::args_os().skip(1))
+        .env(STAGE, "namespaces");
     ended(again.status())
 }
 
