@@ -61,6 +61,7 @@ impl Http {
             .http_status_as_error(false)
             .timeout_connect(Some(patience.silence))
             .timeout_recv_response(Some(patience.silence))
+            .timeout_per_read(Some(patience.silence))
             .user_agent(concat!("rst/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = proxy.and_then(|proxy| ureq::Proxy::new(proxy).ok()) {
             config = config.proxy(Some(proxy));
@@ -151,7 +152,9 @@ impl Http {
                     self.patience.whole
                 ))));
             }
-            let count = body.read(&mut buffer).map_err(|error| Trouble::Passing(error.to_string()))?;
+            let count = body
+                .read(&mut buffer)
+                .map_err(|error| Trouble::Passing(format!("the connection was lost after {have} bytes: {error}")))?;
             if count == 0 {
                 break;
             }

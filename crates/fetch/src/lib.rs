@@ -221,7 +221,7 @@ impl Fetcher {
 
     /// Takes a folder into the store if it is the tree that is pinned.
     fn settle(&self, top: &Path, expected: Digest) -> Result<Digest, OriginError> {
-        let found = self.store.adopt(top)?;
+        let found = self.store.adopt_expected(top, expected)?;
         if found == expected {
             return Ok(found);
         }

@@ -35,6 +35,17 @@ impl Store {
         Ok(listing.digest())
     }
 
+    /// Takes a folder in only if it is the tree that is expected; otherwise it stays where it is. The
+    /// digest found is given back.
+    pub fn adopt_expected(&self, folder: &Path, expected: Digest) -> Result<Digest, StoreError> {
+        let listing = scan(folder)?;
+        let found = listing.digest();
+        if found == expected {
+            self.settle(folder, &listing)?;
+        }
+        Ok(found)
+    }
+
     /// A writable copy of a tree.
     pub fn checkout(&self, tree: Digest, to: &Path) -> Result<(), StoreError> {
         let from = self.tree_path(tree);

@@ -105,7 +105,8 @@ impl Desk<'_> {
         Ok(Delivered::Tree(whole))
     }
 
-    /// Downloads a URL. What was cut short is kept under the expected digest and continued next time.
+    /// Downloads a URL. What was cut short is kept under the expected digest and continued next time;
+    /// should the whole then be wrong, what was there before may be to blame, and all is had anew.
     pub(crate) fn download(&self, url: &str, expected: Option<Digest>) -> Result<PathBuf, OriginError> {
         let fetcher = self.fetcher;
         let name = url.rsplit('/').next().unwrap_or("file");
@@ -120,7 +121,16 @@ impl Desk<'_> {
         let partial = fetcher.store.root().join("partial");
         let part = partial.join(expected.to_string());
         let _held = fetcher.store.hold(&format!("part-{}", expected.short()))?;
-        fetcher.http.download(url, &part, &fetcher.cancel, &progress)?;
+        let continued = fs::metadata(&part).is_ok_and(|there| there.len() > 0);
+        let downloaded = fetcher.http.download(url, &part, &fetcher.cancel, &progress);
+        if downloaded.is_err() && fs::metadata(&part).is_ok_and(|there| there.len() == 0) {
+            fs::remove_file(&part)?;
+        }
+        downloaded?;
+        if continued && crate::digest(&part)?.0 != expected {
+            fs::remove_file(&part)?;
+            fetcher.http.download(url, &part, &fetcher.cancel, &progress)?;
+        }
         fs::rename(&part, &to)?;
         Ok(to)
     }
