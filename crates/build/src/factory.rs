@@ -27,6 +27,8 @@ use crate::{
     schedule::{self, Lane, Limits, Task},
 };
 
+type Tasks<'a> = Vec<Task<'a, BuildError>>;
+
 /// How to build, as a person has chosen.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -135,7 +137,7 @@ impl Factory<'_> {
         let results = Mutex::new(survey.done);
         let archives = Mutex::new(BTreeMap::new());
         let limits = Limits { network: self.settings.downloads, processor: self.settings.jobs };
-        let tasks = self.tasks(graph, &survey.todo, &results, &archives);
+        let tasks = self.tasks(graph, &survey.todo, &results, &archives)?;
         schedule::run(tasks, limits, || self.cancel.cancel())?;
         let results = results.into_inner().expect("all tasks are done");
         Ok(Built {
@@ -159,7 +161,7 @@ impl Factory<'_> {
     pub fn fetch_all(&self, graph: &Graph) -> Result<(), BuildError> {
         let all: Vec<NodeId> = (0..graph.nodes.len()).collect();
         let limits = Limits { network: self.settings.downloads, processor: 1 };
-        let (tasks, _) = self.fetch_tasks(graph, &all);
+        let (tasks, _) = self.fetch_tasks(graph, &all)?;
         schedule::run(tasks, limits, || self.cancel.cancel())
     }
 
@@ -171,7 +173,9 @@ impl Factory<'_> {
         let built = self.build(&needs)?;
         let outputs = built.components.iter().enumerate().map(|(id, line)| (id, line.output)).collect();
         let node = &graph.nodes[id];
-        for source in ordered(node.sources.tools.values().chain([&node.sources.own]).chain(&node.sources.vendor)) {
+        let wanted = ordered(node.sources.tools.values().chain([&node.sources.own]).chain(&node.sources.vendor));
+        self.fetcher.check_at_hand(wanted.iter().map(|source| &source.locked))?;
+        for source in wanted {
             self.fetch(graph, source)?;
         }
         self.executor().shell(&compose(graph, id, &outputs))
@@ -184,8 +188,8 @@ impl Factory<'_> {
         todo: &[NodeId],
         results: &'s Mutex<BTreeMap<NodeId, ActionResult>>,
         archives: &'s Mutex<BTreeMap<usize, Vec<BuiltArchive>>>,
-    ) -> Vec<Task<'s, BuildError>> {
-        let (mut tasks, fetches) = self.fetch_tasks(graph, todo);
+    ) -> Result<Tasks<'s>, BuildError> {
+        let (mut tasks, fetches) = self.fetch_tasks(graph, todo)?;
         let mut builds: BTreeMap<NodeId, usize> = BTreeMap::new();
         for id in todo.iter().copied() {
             let needs = graph.nodes[id].needs.iter().filter_map(|need| builds.get(need));
@@ -212,7 +216,7 @@ impl Factory<'_> {
                 }),
             });
         }
-        tasks
+        Ok(tasks)
     }
 
     /// A task for each source that is not in the store, by its tree.
@@ -220,13 +224,18 @@ impl Factory<'_> {
         &'s self,
         graph: &'s Graph,
         todo: &[NodeId],
-    ) -> (Vec<Task<'s, BuildError>>, BTreeMap<Digest, usize>) {
-        let mut tasks: Vec<Task<BuildError>> = Vec::new();
-        let mut fetches: BTreeMap<Digest, usize> = BTreeMap::new();
+    ) -> Result<(Tasks<'s>, BTreeMap<Digest, usize>), BuildError> {
+        let mut missing: Vec<&Source> = Vec::new();
         for source in ordered(todo.iter().flat_map(|id| sources(graph, *id))) {
-            if fetches.contains_key(&source.locked.tree) || self.store.has_tree(source.locked.tree) {
-                continue;
+            let tree = source.locked.tree;
+            if !self.store.has_tree(tree) && missing.iter().all(|other| other.locked.tree != tree) {
+                missing.push(source);
             }
+        }
+        self.fetcher.check_at_hand(missing.iter().map(|source| &source.locked))?;
+        let mut tasks: Tasks = Vec::new();
+        let mut fetches: BTreeMap<Digest, usize> = BTreeMap::new();
+        for source in missing {
             let after = inputs_of_vendoring(graph, source);
             let after = after.iter().filter_map(|input| fetches.get(&input.locked.tree).copied()).collect();
             fetches.insert(source.locked.tree, tasks.len());
@@ -237,7 +246,7 @@ impl Factory<'_> {
                 run: Box::new(move || self.fetch(graph, source)),
             });
         }
-        (tasks, fetches)
+        Ok((tasks, fetches))
     }
 
     fn fetch(&self, graph: &Graph, source: &Source) -> Result<(), BuildError> {

@@ -5,9 +5,9 @@ use miette::Diagnostic;
 /// A source that is not in the store and could not be brought there.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum FetchError {
-    /// `--offline`, and it is not in the store.
-    #[error("{source_name} is not in the store, and nothing may be fetched (--offline)")]
-    #[diagnostic(help("run the same without --offline once, or give --mirror FOLDER"))]
+    /// `--offline`, and some are not in the store.
+    #[error("nothing may be fetched (--offline), and not in the store:{}", lines(missing))]
+    #[diagnostic(help("run `rst fetch` for the same without --offline once, or give --mirror FOLDER"))]
     Offline {
         /// `crun 1.21`
         source_name: String,
@@ -84,6 +84,10 @@ fn lock_name(source_name: &str) -> String {
 
 /// What happened with one origin, inside this crate.
 #[derive(Debug, thiserror::Error)]
+fn lines(names: &[String]) -> String {
+    names.iter().map(|name| format!("\n  {name}")).collect()
+}
+
 pub(crate) enum OriginError {
     #[error("expected SHA-256 {expected}, found {found}")]
     WrongBytes { expected: String, found: String },

@@ -110,9 +110,7 @@ impl Fetcher {
         if self.store.has_tree(locked.tree) {
             return Ok(locked.tree);
         }
-        if self.settings.offline && !self.has_local_mirror() {
-            return Err(FetchError::Offline { source_name });
-        }
+        self.check_at_hand([locked])?;
         let begun = Instant::now();
         let size = locked.origins.iter().find_map(|origin| origin.size);
         self.reporter.event(Event::FetchStarted { source: source_name.clone(), size });
@@ -144,17 +142,24 @@ impl Fetcher {
             });
             reasons.push(refusal);
         }
-        if self.settings.offline {
-            return Err(FetchError::Offline { source_name });
-        }
         match reasons.iter().any(|refusal| refusal.wrong_bytes) {
             true => Err(FetchError::WrongDigest { source_name, reasons }),
             false => Err(FetchError::NoOrigin { source_name, reasons }),
         }
     }
 
-    fn has_local_mirror(&self) -> bool {
-        self.mirrors.iter().any(|mirror| matches!(mirror, Mirror::Folder(..)))
+    /// Where nothing may be fetched: fails with the names of all sources that are neither in the store
+    /// nor in the folder of a mirror.
+    pub fn check_at_hand<'a>(&self, sources: impl IntoIterator<Item = &'a LockedSource>) -> Result<(), FetchError> {
+        if !self.settings.offline {
+            return Ok(());
+        }
+        let missing: Vec<_> = sources
+            .into_iter()
+            .filter(|locked| !self.store.has_tree(locked.tree) && self.attempts(locked).is_empty())
+            .map(|locked| format!("{} {}", locked.name, locked.version))
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(FetchError::Offline { missing }) }
     }
 
     /// Every way to have it, in order: mirrors first.
