@@ -66,6 +66,7 @@ fn fetch(error: &FetchError) -> Exit {
     match error {
         FetchError::WrongDigest { .. } => Exit::Digest,
         FetchError::Cancelled => Exit::Interrupted,
+        FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
     }
 }

@@ -1,5 +1,7 @@
 //! Why a source could not be had.
 
+use std::io::ErrorKind;
+
 use miette::Diagnostic;
 
 /// A source that is not in the store and could not be brought there.
@@ -9,8 +11,8 @@ pub enum FetchError {
     #[error("nothing may be fetched (--offline), and not in the store:{}", lines(missing))]
     #[diagnostic(help("run `rst fetch` for the same without --offline once, or give --mirror FOLDER"))]
     Offline {
-        /// `crun 1.21`
-        source_name: String,
+        /// Each `crun 1.21`.
+        missing: Vec<String>,
     },
     /// No origin served.
     #[error("{source_name} could not be had:{}", list(reasons))]
@@ -52,6 +54,14 @@ pub enum FetchError {
         /// `crun 1.21`
         source_name: String,
     },
+    /// The disk is full: no other origin would fare better.
+    #[error("{source_name} cannot be kept")]
+    NoSpace {
+        /// `crun 1.21`
+        source_name: String,
+        /// What could not be written.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Asked to stop.
     #[error("interrupted")]
     Cancelled,
@@ -74,6 +84,10 @@ pub struct Refusal {
     pub wrong_bytes: bool,
 }
 
+fn lines(names: &[String]) -> String {
+    names.iter().map(|name| format!("\n  {name}")).collect()
+}
+
 fn list(reasons: &[Refusal]) -> String {
     reasons.iter().map(|refusal| format!("\n  {}: {}", refusal.origin, refusal.reason)).collect()
 }
@@ -84,10 +98,6 @@ fn lock_name(source_name: &str) -> String {
 
 /// What happened with one origin, inside this crate.
 #[derive(Debug, thiserror::Error)]
-fn lines(names: &[String]) -> String {
-    names.iter().map(|name| format!("\n  {name}")).collect()
-}
-
 pub(crate) enum OriginError {
     #[error("expected SHA-256 {expected}, found {found}")]
     WrongBytes { expected: String, found: String },
@@ -106,5 +116,22 @@ pub(crate) enum OriginError {
 impl OriginError {
     pub(crate) fn reason(text: impl Into<String>) -> Self {
         OriginError::Reason(text.into())
+    }
+
+    /// Whether there was no room on the disk.
+    pub(crate) fn is_no_space(&self) -> bool {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = match self {
+            OriginError::Io(error) => Some(error),
+            OriginError::Store(rst_store::StoreError::Io(error)) => Some(error),
+            other => std::error::Error::source(other),
+        };
+        while let Some(error) = next {
+            let kind = error.downcast_ref().map(std::io::Error::kind);
+            if matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
     }
 }

@@ -125,8 +125,8 @@ impl Fetcher {
                     return Ok(tree);
                 }
                 Err(OriginError::Cancelled) => return Err(FetchError::Cancelled),
-                Err(OriginError::Io(error)) if error.kind() == std::io::ErrorKind::StorageFull => {
-                    return Err(error.into());
+                Err(error) if error.is_no_space() => {
+                    return Err(FetchError::NoSpace { source_name, source: error.into() });
                 }
                 Err(error) => error,
             };
