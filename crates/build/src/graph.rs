@@ -146,13 +146,14 @@ impl Graph {
                 known.dedup();
                 return Err(GraphError::Unknown { name: request.name.clone(), known });
             }
-            let version = project.lock.version(&request.name, request.version.as_deref())?;
+            let version = asked_version(project, request)?;
             let id = self.add_node(project, &request.name, &version, platform, seen)?;
             self.asked.push(id);
             return Ok(());
         }
         for (name, variant) in variants {
-            let version = project.lock.version(&variant.tool, request.version.as_deref())?;
+            let tool = Request { name: variant.tool.clone(), version: request.version.clone() };
+            let version = asked_version(project, &tool)?;
             let lines = variant.line.iter().find(|(line, _)| version.in_line(line)).map(|(_, of)| of);
             let mut components = Vec::new();
             for component in &variant.components {
@@ -160,7 +161,7 @@ impl Graph {
                     version.clone()
                 } else {
                     let line = lines.and_then(|lines| lines.get(component));
-                    project.lock.version(component, line.map(String::as_str))?
+                    asked_version(project, &Request { name: component.clone(), version: line.cloned() })?
                 };
                 components.push(self.add_node(project, component, &version, platform, seen)?);
             }
@@ -187,7 +188,7 @@ impl Graph {
         }
         let mut needs = Vec::new();
         for need in &component.needs {
-            let version = project.lock.version(need, None)?;
+            let version = project.lock.version(need, None).map_err(|error| shown(project, name, need, error))?;
             let id = self.add_node(project, need, &version, platform, seen)?;
             needs.push(id);
             needs.extend(self.nodes[id].needs.clone());
@@ -212,27 +213,44 @@ fn links_a_program(component: &Component) -> bool {
 }
 
 fn sources_of(project: &Project, component: &Component) -> Result<NodeSources, GraphError> {
-    let own = pinned(project, &component.name, &component.version, component.source.clone())?;
+    let of = &component.name;
+    let own = pinned(project, of, of, &component.version, component.source.clone())?;
     let vendor = match component.source.vendor {
         Some(_) => {
-            let name = format!("{}-vendor", component.name);
-            Some(pinned(project, &name, &component.version, SourceSpec::default())?)
+            let name = format!("{of}-vendor");
+            Some(pinned(project, of, &name, &component.version, SourceSpec::default())?)
         }
         None => None,
     };
     let mut tools = BTreeMap::new();
     let names = crate::toolchain::tools_of(&component.driver).iter().copied();
     for name in names.chain(component.tools.iter().map(String::as_str)) {
-        let version = project.lock.version(name, None)?;
+        let version = project.lock.version(name, None).map_err(|error| shown(project, of, name, error))?;
         let spec = project.book.component(name, &version)?.source;
-        tools.insert(name.to_owned(), pinned(project, name, &version, spec)?);
+        tools.insert(name.to_owned(), pinned(project, of, name, &version, spec)?);
     }
     Ok(NodeSources { own, vendor, tools })
 }
 
-fn pinned(project: &Project, name: &str, version: &Version, spec: SourceSpec) -> Result<Source, GraphError> {
-    let locked = project.lock.source(name, version, Arch::HOST)?.clone();
-    Ok(Source { locked, spec })
+/// The pins of what the recipe `of` asks for.
+fn pinned(project: &Project, of: &str, name: &str, version: &Version, spec: SourceSpec) -> Result<Source, GraphError> {
+    let locked = project.lock.source(name, version, Arch::HOST).map_err(|error| shown(project, of, name, error))?;
+    Ok(Source { locked: locked.clone(), spec })
+}
+
+/// The version that a person means. One that the lock lacks is their word against the lock; a recipe
+/// that the lock lacks altogether is shown.
+fn asked_version(project: &Project, request: &Request) -> Result<Version, GraphError> {
+    project.lock.version(&request.name, request.version.as_deref()).map_err(|error| match error {
+        LockError::Missing { .. } => shown(project, &request.name, &request.name, error),
+        other => other.into(),
+    })
+}
+
+/// What the lock lacks, shown where the recipe `of` asks for it.
+fn shown(project: &Project, of: &str, wanted: &str, error: LockError) -> GraphError {
+    let help = error.help().map(|help| help.to_string());
+    project.book.error_at(of, wanted, error.to_string(), help).into()
 }
 
 /// Static libraries must stand after all that use them.

@@ -111,14 +111,14 @@ impl std::fmt::Display for Place {
 pub enum LockError {
     /// No entry of this name at all.
     #[error("the lock has no entry for `{name}`")]
-    #[diagnostic(help("add one with `rst lock {name}@VERSION`"))]
+    #[diagnostic(help("add one with `rst lock {}@VERSION`", owner(name)))]
     Missing {
         /// The source that was asked for.
         name: String,
     },
     /// Entries, but not of this version.
     #[error("the lock has no {name} {wanted}; it has {}", join(.has))]
-    #[diagnostic(help("add it with `rst lock {name}@{wanted}`"))]
+    #[diagnostic(help("add it with `rst lock {}@{wanted}`", owner(name)))]
     Version {
         /// The source that was asked for.
         name: String,
@@ -138,6 +138,11 @@ pub enum LockError {
         /// The building machine.
         host: Arch,
     },
+}
+
+/// Vendored dependencies are pinned with the source that they belong to.
+fn owner(name: &str) -> &str {
+    name.strip_suffix("-vendor").unwrap_or(name)
 }
 
 fn join(versions: &[Version]) -> String {

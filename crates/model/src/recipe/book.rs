@@ -194,12 +194,16 @@ impl Book {
         })
     }
 
-    /// A recipe error that points at the recipe's name, for faults found elsewhere (the lock).
-    pub fn error_at_name(&self, name: &str, message: String, help: Option<String>) -> RecipeError {
-        match self.page(name) {
-            Ok(page) => page.value_error(page.recipe.name.span(), message, "needed here", help),
-            Err(error) => error,
-        }
+    /// A fault found elsewhere (the lock), shown where a recipe asks for `wanted`: among its needs and
+    /// tools, or at its name where it asks without a word (its own source, a driver's toolchain).
+    pub fn error_at(&self, recipe: &str, wanted: &str, message: String, help: Option<String>) -> RecipeError {
+        let page = match self.page(recipe) {
+            Ok(page) => page,
+            Err(error) => return error,
+        };
+        let recipe = &page.recipe;
+        let asked = recipe.needs.iter().chain(&recipe.tools).find(|name| name.get_ref() == wanted);
+        page.value_error(asked.unwrap_or(&recipe.name).span(), message, "needed here", help)
     }
 
     fn page(&self, name: &str) -> Result<&Page, RecipeError> {
