@@ -28,6 +28,8 @@ pub enum BuildError {
         last_lines: Vec<String>,
         /// Its log.
         log: PathBuf,
+        /// Whether it wanted room where there was none.
+        no_space: bool,
     },
     /// A build ended well but a file of `install` is not there.
     #[error("build left no `{path}`, which the recipe's install table names")]

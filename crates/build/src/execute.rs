@@ -202,15 +202,21 @@ impl Executor<'_> {
         match rst_sandbox::run(spec, self.cancel) {
             Ok(outcome) => Ok(outcome),
             Err(rst_sandbox::Error::Cancelled) => Err(BuildError::Interrupted),
-            Err(rst_sandbox::Error::CommandFailed { argv, how }) => Err(BuildError::Command {
-                name: action.name.clone(),
-                version: version.to_owned(),
-                platform: action.platform.to_string(),
-                command: argv.join(" "),
-                how,
-                last_lines: last_lines(&spec.log),
-                log: spec.log.clone(),
-            }),
+            Err(rst_sandbox::Error::CommandFailed { argv, how }) => {
+                let last_lines = last_lines(&spec.log);
+                Err(BuildError::Command {
+                    name: action.name.clone(),
+                    version: version.to_owned(),
+                    platform: action.platform.to_string(),
+                    command: argv.join(" "),
+                    how,
+                    // Zig says it in one word; on a full disk the log itself may lack the line.
+                    no_space: self.store.is_full()
+                        || last_lines.iter().any(|l| l.contains("No space left") || l.contains("NoSpaceLeft")),
+                    last_lines,
+                    log: spec.log.clone(),
+                })
+            }
             Err(error) => Err(error.into()),
         }
     }

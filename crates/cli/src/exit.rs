@@ -52,6 +52,7 @@ pub fn code(error: &CommandError) -> Exit {
 
 fn build(error: &BuildError) -> Exit {
     match error {
+        BuildError::Command { no_space: true, .. } => Exit::Failed,
         BuildError::Command { .. } | BuildError::NotMade { .. } | BuildError::Leaves { .. } => Exit::Build,
         BuildError::Proof { .. } => Exit::Proof,
         BuildError::Interrupted => Exit::Interrupted,

@@ -102,6 +102,14 @@ impl Store {
         self.root.join("blobs").join(blob.to_string())
     }
 
+    /// Whether its disk is as good as full.
+    pub fn is_full(&self) -> bool {
+        /// In bytes; with less nothing can be built.
+        const NOTHING: u64 = 1 << 20;
+        nix::sys::statvfs::statvfs(&self.root)
+            .is_ok_and(|disk| disk.blocks_available() * disk.fragment_size() < NOTHING)
+    }
+
     /// Where an action's output is logged.
     pub fn log_path(&self, key: Digest) -> PathBuf {
         self.root.join("logs").join(format!("{key}.log"))

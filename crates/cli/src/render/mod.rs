@@ -61,15 +61,11 @@ pub fn error(error: &CommandError, format: Format) {
     }
 }
 
-fn no_space(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && (io.kind() == std::io::ErrorKind::StorageFull || io.to_string().contains("No space left"))
-        {
-            return true;
-        }
-        next = error.source();
+/// A transparent error hides the one that it passes on from the chain, but not its words.
+fn no_space(error: &CommandError) -> bool {
+    if matches!(error, CommandError::Build(rst_build::BuildError::Command { no_space: true, .. })) {
+        return true;
     }
-    false
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    chain.into_iter().any(|error| error.to_string().contains("No space left on device"))
 }
