@@ -98,3 +98,13 @@ pub enum BuildError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
+
+impl BuildError {
+    /// Why, where it is told already what failed.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            BuildError::Command { command, how, .. } => format!("`{command}` {how}"),
+            other => other.to_string(),
+        }
+    }
+}

@@ -310,7 +310,7 @@ impl Factory<'_> {
             }
             Err(error) => {
                 if !matches!(error, BuildError::Interrupted) {
-                    self.reporter.event(Event::Failed { step, reason: error.to_string() });
+                    self.reporter.event(Event::Failed { step, reason: error.reason() });
                 }
                 Err(error)
             }

@@ -51,7 +51,7 @@ pub fn error(error: &CommandError, format: Format) {
         false => miette::GraphicalTheme::unicode_nocolor(),
     };
     let mut text = String::new();
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false);
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_wrap_lines(false).with_links(false);
     match handler.render_report(&mut text, error) {
         Ok(()) => eprint!("{text}"),
         Err(_) => eprintln!("{error}"),
