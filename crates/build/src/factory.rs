@@ -157,12 +157,14 @@ impl Factory<'_> {
         todo.iter().map(planned).collect()
     }
 
-    /// Fetches every source of a graph.
-    pub fn fetch_all(&self, graph: &Graph) -> Result<(), BuildError> {
+    /// Fetches every source of a graph; how many were not in the store.
+    pub fn fetch_all(&self, graph: &Graph) -> Result<usize, BuildError> {
         let all: Vec<NodeId> = (0..graph.nodes.len()).collect();
         let limits = Limits { network: self.settings.downloads, processor: 1 };
         let (tasks, _) = self.fetch_tasks(graph, &all)?;
-        schedule::run(tasks, limits, || self.cancel.cancel())
+        let count = tasks.len();
+        schedule::run(tasks, limits, || self.cancel.cancel())?;
+        Ok(count)
     }
 
     /// Opens a shell in the sandbox of one component, building first what it needs.

@@ -94,8 +94,9 @@ pub fn graph(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> 
 pub fn fetch(setup: &Setup, arguments: &TargetArgs) -> Result<(), CommandError> {
     let workshop = Workshop::open(setup)?;
     let graph = Graph::of(&workshop.project, &arguments.targets, &arguments.platform)?;
-    workshop.factory(setup, settings(setup, None)).fetch_all(&graph)?;
-    Ok(())
+    let fetched = workshop.factory(setup, settings(setup, None)).fetch_all(&graph)?;
+    let words = if fetched == 0 { "nothing to fetch".to_owned() } else { format!("{fetched} fetched") };
+    render::done(&words, &serde_json::json!({ "event": "summary", "fetched": fetched }), setup.format())
 }
 
 pub fn log(setup: &Setup, component: &str, platform: Platform) -> Result<(), CommandError> {

@@ -3,9 +3,10 @@
 use fs_err as fs;
 use rst_build::{Project, Request};
 use rst_model::Version;
+use serde_json::json;
 
 use super::CommandError;
-use crate::{args::MirrorCommand, setup::Setup};
+use crate::{args::MirrorCommand, render, setup::Setup};
 
 pub fn lock(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
     let mut project = setup.project()?;
@@ -18,7 +19,8 @@ pub fn lock(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
         };
         rst_build::pin(&mut project, &fetcher, &store, setup.reporter.as_ref(), &request.name, &version)?;
         write(&project)?;
-        println!("{} {version} is pinned", request.name);
+        let pinned = json!({ "event": "pinned", "name": request.name, "version": version });
+        render::done(&format!("{} {version} is pinned", request.name), &pinned, setup.format())?;
     }
     Ok(())
 }
@@ -58,6 +60,6 @@ pub fn mirror(setup: &Setup, command: &MirrorCommand) -> Result<(), CommandError
     let fetcher = setup.fetcher(&store);
     fs::create_dir_all(folder)?;
     rst_build::export_mirror(&project, &fetcher, &store, folder)?;
-    println!("{} is a mirror: rst --mirror {0} build …", folder.display());
-    Ok(())
+    let exported = json!({ "event": "exported", "folder": folder });
+    render::done(&format!("{} is a mirror: rst --mirror {0} build …", folder.display()), &exported, setup.format())
 }

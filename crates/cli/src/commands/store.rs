@@ -10,7 +10,10 @@ use crate::{args::StoreCommand, render, setup::Setup};
 
 pub fn store(setup: &Setup, command: &StoreCommand) -> Result<(), CommandError> {
     match command {
-        StoreCommand::Path => println!("{}", setup.store_path()?.display()),
+        StoreCommand::Path => {
+            let path = setup.store_path()?;
+            render::done(&path.display().to_string(), &serde_json::json!({ "store": path }), setup.format())?;
+        }
         StoreCommand::Verify => {
             let verified = setup.store()?.verify()?;
             render::verified(&verified, setup.format())?;

@@ -12,6 +12,15 @@ fn json(value: &impl Serialize) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// A result of one line: words for people, an object for programs.
+pub fn done(words: &str, object: &serde_json::Value, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(object);
+    }
+    println!("{words}");
+    Ok(())
+}
+
 /// Bytes for people, in powers of 1000.
 pub fn bytes(size: u64) -> String {
     match size {
