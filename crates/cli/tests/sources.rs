@@ -55,12 +55,9 @@ fn wrong_bytes_everywhere_end_with_6_and_are_not_kept() {
     hello 1.0: http://SERVER/a.tar: expected SHA-256 DIGEST, found DIGEST
     hello 1.0: http://SERVER/b.tar: the server answered 410 Gone
       × hello 1.0: no origin gave the bytes that are pinned:
-      │   http://SERVER/a.tar: expected SHA-256
-      │ DIGEST, found
-      │ DIGEST
+      │   http://SERVER/a.tar: expected SHA-256 DIGEST, found DIGEST
       │   http://SERVER/b.tar: the server answered 410 Gone
-      help: somebody changed what lies there, or tampers with it on the way; the bytes were thrown away. If
-            upstream really replaced it, look at the change and pin it anew: rst lock hello@1.0
+      help: somebody changed what lies there, or tampers with it on the way; the bytes were thrown away. If upstream really replaced it, look at the change and pin it anew: rst lock hello@1.0
     "#);
     world.store_is_empty();
 }
@@ -80,8 +77,7 @@ fn each_origin_tells_its_own_reason() {
     hello 1.0: http://SERVER/lost.tar: the server answered 404 Not Found
       × hello 1.0 could not be had:
       │   http://SERVER/hello.tar: io: Connection refused (os error 111) (tried 4 times)
-      │   http://SERVER/cut.tar: the connection was lost after 0 bytes: Peer disconnected (tried 4
-      │ times)
+      │   http://SERVER/cut.tar: the connection was lost after 0 bytes: Peer disconnected (tried 4 times)
       │   http://SERVER/lost.tar: the server answered 404 Not Found
       help: a mirror can stand in for origins that are gone: --mirror FOLDER-OR-URL
     "#);
