@@ -198,7 +198,7 @@ impl Fetcher {
             Attempt::Origin(origin) => self.shaped(&desk, wanted, origin, None)?,
             Attempt::Mirrored(mirror, origin) => self.shaped(&desk, wanted, origin, Some(mirror))?,
             Attempt::MirroredTree(mirror, name) => {
-                let file = desk.from_mirror(mirror, name)?;
+                let file = desk.copy_of(mirror, name)?;
                 let delivered = Delivered::Archive { file, strip: Some(1) };
                 let origin = Origin { place: Place::Https(name.clone()), sha256: None, size: None, h1: None };
                 let unpacked = desk.open(delivered, &origin, "unpacked")?;

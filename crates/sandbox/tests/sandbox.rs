@@ -13,6 +13,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use rst_model::{Command, Step};
 use rst_sandbox::{Cancel, Error, Mount, MountSource, Spec, run};
 
+type Check = fn() -> Result<(), Failed>;
+
 fn main() -> std::process::ExitCode {
     rst_sandbox::init_if_asked();
     if let Some(script) = std::env::args().nth(1).and_then(|a| a.strip_prefix("--script=").map(str::to_owned)) {
@@ -27,7 +29,7 @@ fn main() -> std::process::ExitCode {
             }
         };
     }
-    let tests: Vec<(&str, fn() -> Result<(), Failed>)> = vec![
+    let tests: Vec<(&str, Check)> = vec![
         ("nothing_of_the_host_is_seen", nothing_of_the_host_is_seen),
         ("who_and_where_are_fixed", who_and_where_are_fixed),
         ("there_is_no_network", there_is_no_network),

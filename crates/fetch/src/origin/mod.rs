@@ -61,7 +61,7 @@ impl Desk<'_> {
             return self.together(parts, |desk, part| desk.mirrored(mirror, part));
         }
         let name = origin.file_name().ok_or_else(|| OriginError::reason("no file that a mirror could have"))?;
-        let file = self.from_mirror(mirror, &name)?;
+        let file = self.copy_of(mirror, &name)?;
         let strip = match &origin.place {
             Place::GoModule(spec) => Some(go_module::depth(spec)),
             _ => None,
@@ -70,7 +70,7 @@ impl Desk<'_> {
     }
 
     /// A mirror's file, copied here so that it cannot change under our eyes.
-    pub(crate) fn from_mirror(&self, mirror: &Mirror, name: &str) -> Result<PathBuf, OriginError> {
+    pub(crate) fn copy_of(&self, mirror: &Mirror, name: &str) -> Result<PathBuf, OriginError> {
         match mirror {
             Mirror::Url(base) => self.download(&format!("{base}/{name}"), None),
             Mirror::Folder(..) => {
