@@ -148,6 +148,19 @@ fn an_interrupted_fetch_ends_at_once_though_the_server_is_silent() {
     assert_eq!(size(&part), 700);
 }
 
+#[test]
+fn a_download_that_was_given_up_is_collected() {
+    let server = Server::new();
+    let world = pinned(&server, &["/a.tar"]);
+    server.answers("/a.tar", [Answer::Cut(hello("hi"), 700), Answer::Status(404)]);
+    world.rst(["fetch", "hello"]).exits(3);
+    assert_eq!(world.kept("partial"), [sha256(&hello("hi"))]);
+    world.rst(["gc"]).exits(0);
+    assert_eq!(world.kept("partial").len(), 1);
+    world.rst(["gc", "--days", "0"]).exits(0);
+    world.store_is_empty();
+}
+
 /// The first origin gives wrong bytes, and not all of them: the second must not be blamed for those.
 #[test]
 fn what_one_origin_spoiled_is_not_held_against_the_next() {

@@ -170,3 +170,30 @@ impl Http {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_goes_silent_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/a", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").unwrap();
+            // Until the client leaves.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("a");
+        let patience = Patience { attempts: 1, silence: Duration::from_millis(200), ..Patience::default() };
+        let http = Http::new(patience, None);
+        let error = http.download(&url, &to, &Cancel::default(), &|_| ()).unwrap_err();
+        assert!(error.to_string().starts_with("the connection was lost after 3 bytes"), "{error}");
+        assert_eq!(fs::read(to).unwrap(), b"abc");
+        server.join().unwrap();
+    }
+}
