@@ -22,19 +22,11 @@ fn world(text: &str) -> World {
     world
 }
 
-/// The digest that a build's summary gives for a component's output.
-fn output(world: &World, component: &str) -> String {
-    let run = world.rst(["build", component, "--format", "json"]).exits(0);
-    let summary: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
-    let line = summary["built"]["components"].as_array().unwrap().iter().find(|line| line["name"] == component);
-    line.unwrap()["output"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn what_is_built_is_not_built_again() {
     let world = world("hi");
     world.rst(["build", "hello"]).exits(0).tells("built hello 1");
-    let tree = world.store().join("trees").join(output(&world, "hello"));
+    let tree = world.store().join("trees").join(world.output("hello", &[]));
     assert_eq!(fs::read_to_string(tree.join("share/hello")).unwrap(), "hi");
     world.rst(["build", "hello", "--offline"]).exits(0).tells("nothing to build");
     world.store_is_sound();

@@ -1,0 +1,157 @@
+//! This project's own recipes, toolchain and build root, under bad treatment. `make test` runs these, with
+//! RST_TEST_STORE as the store; sources come from the machine's clients and RST_MIRROR.
+
+mod fixture;
+
+use std::{
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use fixture::{
+    Run, World,
+    archive::{file, tar},
+    process::{running, signal, wait_for},
+};
+use fs_err as fs;
+use nix::sys::signal::Signal;
+
+/// A catatonit that nobody has built yet: a macro of its own, which its compiler's arguments show.
+struct Fresh {
+    world: World,
+    mark: String,
+}
+
+impl Fresh {
+    fn new(name: &str) -> Self {
+        let world = World::of_this_project();
+        let mark = format!("RST_{name}_{}", std::process::id());
+        let define = format!("defines = [\"{mark}=1\", ");
+        world.replace("build/recipes/catatonit.toml", "defines = [", &define);
+        // What it links is there before, so that what is seen is its own build.
+        world.rst(["build", "mimalloc"]).exits(0);
+        Fresh { world, mark }
+    }
+
+    fn start(&self) -> Child {
+        self.world.command(["build", "catatonit", "--format", "json"]).spawn().unwrap()
+    }
+
+    /// A build that has come as far as the compiler.
+    fn start_compiling(&self) -> Child {
+        let child = self.start();
+        wait_for("the compiler", || running(&self.mark) > 0);
+        child
+    }
+
+    /// Neither the compiler nor the sandbox around it is there any more.
+    fn is_over(&self) -> bool {
+        running(&self.mark) == 0 && running(self.world.path("temporary").to_str().unwrap()) == 0
+    }
+
+    fn next_run_succeeds(&self) {
+        self.world.store_is_sound();
+        self.world.rst(["build", "catatonit"]).exits(0);
+    }
+}
+
+#[test]
+#[ignore = "needs the real build root: make test runs it"]
+fn after_ctrl_c_all_are_gone_within_two_seconds() {
+    let fresh = Fresh::new("INTERRUPTED");
+    let child = fresh.start_compiling();
+    let begun = Instant::now();
+    signal(&child, Signal::SIGINT);
+    let run = Run::of(child.wait_with_output().unwrap()).exits(130);
+    wait_for("the sandbox to end", || fresh.is_over());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{run}");
+    fresh.next_run_succeeds();
+}
+
+#[test]
+#[ignore = "needs the real build root: make test runs it"]
+fn a_killed_build_leaves_nothing_that_the_next_would_trip_over() {
+    let fresh = Fresh::new("KILLED");
+    let mut child = fresh.start_compiling();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_for("the sandbox to end", || fresh.is_over());
+    fresh.next_run_succeeds();
+}
+
+#[test]
+#[ignore = "needs the real build root: make test runs it"]
+fn two_at_once_end_with_the_same() {
+    let fresh = Fresh::new("TWICE");
+    let (first, second) = (fresh.start(), fresh.start());
+    let [first, second] = [first, second].map(|child| Run::of(child.wait_with_output().unwrap()).exits(0));
+    assert_eq!(first.output("catatonit"), second.output("catatonit"));
+    fresh.world.store_is_sound();
+}
+
+#[test]
+#[ignore = "needs the real build root: make test runs it"]
+fn a_compilers_complaint_is_shown() {
+    let fresh = Fresh::new("BROKEN");
+    let recipe = "build/recipes/catatonit.toml";
+    fresh.world.replace(recipe, "defines = [", "defines = [\"main=1+\", ");
+    let run = fresh.world.rst(["build", "catatonit"]).exits(4);
+    run.tells("│ catatonit.c:").tells("error:").tells("/logs/").tells("--shell");
+    let log = fresh.world.rst(["log", "catatonit"]).exits(0);
+    assert!(log.stdout.contains("error:"), "{log}");
+
+    fresh.world.replace(recipe, "\"main=1+\", ", "");
+    let explained = fresh.world.rst(["build", "catatonit", "--explain"]).exits(0).stdout;
+    assert!(explained.contains("file build.mk changed"), "{explained}");
+    fresh.next_run_succeeds();
+}
+
+/// A Go program whose C code prints what a library's header says.
+fn program_with_header(value: &str) -> World {
+    let world = World::of_this_project();
+    world.component("answer", "", "");
+    world.replace("build/recipes/answer.toml", "[install]\n", "[install]\n\"include/answer.h\" = \"answer.h\"\n");
+    let header = format!("#define ANSWER {value}\n");
+    let code = "#include \"answer.h\"\nint answer(void) { return 0; }\n";
+    world.deliver("answer-1.tar", &tar(&[file("answer/answer.h", header), file("answer/answer.c", code)]));
+
+    world.recipe(
+        "asker",
+        "needs = [\"answer\"]\nallocator = { choice = \"musl\", why = \"a test\" }\n\
+         [source]\nhttps = [\"https://nowhere.invalid/asker-{version}.tar\"]\n\
+         [[go.program]]\nname = \"asker\"\npackage = \".\"\n[install]\n\"bin/asker\" = \"asker\"\n",
+    );
+    let go = "package main\n\n// #include <answer.h>\n// static int answer_now(void) { return ANSWER; }\nimport \"C\"\n\n\
+              func main() { println(C.answer_now()) }\n";
+    world.deliver(
+        "asker-1.tar",
+        &tar(&[
+            file("asker/go.mod", "module asker\n\ngo 1.24\n"),
+            file("asker/vendor/modules.txt", ""),
+            file("asker/main.go", go),
+        ]),
+    );
+    world.pin(&["answer@1", "asker@1"]);
+    world
+}
+
+/// Go's own cache does not see a C header: it must not be trusted when one has changed.
+#[test]
+#[ignore = "needs the real build root: make test runs it"]
+fn a_changed_header_gives_the_same_bytes_warm_and_cold() {
+    // Two values that no earlier run in this store had.
+    let value = std::process::id() * 2;
+    let first = program_with_header(&value.to_string()).output("asker", &[]);
+    let world = program_with_header(&(value + 1).to_string());
+    let warm = world.output("asker", &[]);
+    assert_ne!(warm, first);
+
+    for entry in fs::read_dir(world.store().join("actions")).unwrap() {
+        let path = entry.unwrap().path();
+        if fs::read_to_string(&path).unwrap().contains(&warm) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    fs::remove_dir_all(world.store().join("trees").join(&warm)).unwrap();
+    assert_eq!(world.output("asker", &["--cold"]), warm);
+}
