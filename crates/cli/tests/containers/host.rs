@@ -129,9 +129,10 @@ fn devices(scratch: &Path) -> std::io::Result<()> {
 fn network() -> std::io::Result<()> {
     for arguments in [
         "link set lo up",
-        "link add name outside type dummy",
+        "link add name outside type veth peer name nobody",
         "address add 192.0.2.2/24 dev outside",
         "link set outside up",
+        "link set nobody up",
         "route add default via 192.0.2.1",
     ] {
         let ip = program("ip").ok_or_else(|| std::io::Error::other("`ip` is not installed: make install-deps"))?;
