@@ -8,7 +8,9 @@ use std::{
 
 use fs_err as fs;
 use rst_archive::Compression;
-use rst_model::{Digest, Kind, Manifest, ManifestComponent, ManifestFile, ManifestSource, RelPath, recipe::Driver};
+use rst_model::{
+    Digest, Entry, Kind, Listing, Manifest, ManifestComponent, ManifestFile, ManifestSource, RelPath, recipe::Driver,
+};
 use rst_proof::{Expected, Subject};
 use rst_store::{ActionResult, Store};
 
@@ -107,7 +109,8 @@ impl Assembled {
         }
         let text = serde_json::to_string_pretty(&manifest).expect("plain data") + "\n";
         let at = RelPath::new(&format!("share/rst/{}.manifest.json", variant.tool)).expect("a plain name");
-        contents.insert(at, Contents { executable: false, bytes: Bytes::Text(text) });
+        let kind = Kind::File { executable: false, digest: Digest::of(&text), size: text.len() as u64 };
+        contents.insert(at, Contents { kind, bytes: Bytes::Text(text) });
         let tree = lay_out(factory, &contents)?;
         Ok(Self { wanted: wanted.clone(), tool: variant.tool.clone(), tree, manifest, outputs: listed })
     }
@@ -252,14 +255,14 @@ const SANDBOX_PATHS: [&str; 12] = [
 ];
 
 struct Contents {
-    executable: bool,
+    kind: Kind,
     bytes: Bytes,
 }
 
+/// Where the bytes of a file are.
 enum Bytes {
     File(PathBuf),
     Text(String),
-    Link(String),
 }
 
 /// Where a file of a component's output goes in the archive, if anywhere.
@@ -303,42 +306,50 @@ fn add(
         size: None,
         target: None,
     };
-    let contents_here = match kind {
+    match &kind {
         Kind::File { executable, digest, size } => {
-            file.sha256 = Some(digest);
-            file.size = Some(size);
-            if executable {
+            file.sha256 = Some(*digest);
+            file.size = Some(*size);
+            if *executable {
                 file.mode = "0755".to_owned();
             }
-            Contents { executable, bytes }
         }
         Kind::Symlink(target) => {
             file.mode = "0777".to_owned();
             file.target = Some(target.clone());
-            Contents { executable: false, bytes: Bytes::Link(target) }
         }
         Kind::EmptyDir => return Ok(()),
-    };
+    }
     manifest.files.insert(path.clone(), file);
-    contents.insert(path, contents_here);
+    contents.insert(path, Contents { kind, bytes });
     Ok(())
 }
 
+/// The archive's tree, copied together unless the store has it.
 fn lay_out(factory: &Factory, contents: &BTreeMap<RelPath, Contents>) -> Result<Digest, BuildError> {
+    let entries = contents.iter().map(|(path, contents)| Entry { path: path.clone(), kind: contents.kind.clone() });
+    let tree = entries.collect::<Listing>().digest();
+    if factory.store.has_tree(tree) {
+        return Ok(tree);
+    }
     let scratch = factory.store.scratch()?;
     let top = scratch.path().join("tree");
     for (path, contents) in contents {
         let to = top.join(path);
         fs::create_dir_all(to.parent().expect("below top"))?;
-        match &contents.bytes {
-            Bytes::File(file) => fs::copy(file, &to).map(drop)?,
-            Bytes::Text(text) => fs::write(&to, text)?,
-            Bytes::Link(target) => {
+        let executable = match &contents.kind {
+            Kind::File { executable, .. } => *executable,
+            Kind::Symlink(target) => {
                 fs::os::unix::fs::symlink(target, &to)?;
                 continue;
             }
+            Kind::EmptyDir => continue,
+        };
+        match &contents.bytes {
+            Bytes::File(file) => fs::copy(file, &to).map(drop)?,
+            Bytes::Text(text) => fs::write(&to, text)?,
         }
-        let mode = if contents.executable { 0o755 } else { 0o644 };
+        let mode = if executable { 0o755 } else { 0o644 };
         fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     }
     Ok(factory.store.adopt(&top)?)

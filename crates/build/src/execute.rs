@@ -175,6 +175,8 @@ impl Executor<'_> {
             steps: steps.into_iter().map(|step| self.with_jobs(step)).collect(),
             jobs: self.jobs,
             log: log.to_owned(),
+            // Beside the work folder, so that it goes with it.
+            desk: work.parent().unwrap_or(work).to_owned(),
             bare: action.unsandboxed,
             ..Spec::default()
         })

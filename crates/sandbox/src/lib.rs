@@ -45,6 +45,9 @@ pub struct Spec {
     pub jobs: usize,
     /// A file of the host's that takes all they print.
     pub log: PathBuf,
+    /// A folder in which the run may keep a few small files; what a killed run leaves there is the
+    /// caller's to clear.
+    pub desk: PathBuf,
     /// Whether a person is at it: the terminal is theirs and nothing is logged.
     pub interactive: bool,
     /// Whether the commands run on the host itself, with all that it has: `root` counts for nothing.
@@ -98,7 +101,7 @@ enum Verdict {
 
 /// Runs the commands, and waits for their end or for `cancel`.
 pub fn run(spec: &Spec, cancel: &Cancel) -> Result<Outcome, Error> {
-    let desk = tempfile::tempdir().map_err(Error::Desk)?;
+    let desk = tempfile::tempdir_in(&spec.desk).map_err(Error::Desk)?;
     let paths = init::Desk::new(desk.path());
     fs::write(&paths.spec, serde_json::to_vec(spec).expect("plain data"))?;
     fs::create_dir(&paths.root)?;

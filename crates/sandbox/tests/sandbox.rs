@@ -68,6 +68,7 @@ fn spec(log: &Path, steps: Vec<Step>) -> Spec {
         steps,
         jobs: 2,
         log: log.to_owned(),
+        desk: log.parent().unwrap().to_owned(),
         ..Spec::default()
     }
 }

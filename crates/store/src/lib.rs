@@ -18,6 +18,7 @@
 
 mod collect;
 mod error;
+mod publish;
 mod record;
 mod scratch;
 mod tree;
@@ -127,24 +128,6 @@ impl Store {
     /// Waits for and holds a lock of this name, against other threads and processes.
     pub fn hold(&self, name: &str) -> Result<Held, StoreError> {
         Held::exclusive(&self.root.join("locks").join(name))
-    }
-
-    /// Copies a blob out of the store. An equal file is left alone; any other is replaced in one step.
-    pub fn publish(&self, blob: Digest, to: &Path) -> Result<(), StoreError> {
-        let source = self.blob_path(blob);
-        let same_size =
-            fs::metadata(to).is_ok_and(|there| fs::metadata(&source).is_ok_and(|blob| blob.len() == there.len()));
-        if same_size && tree::digest_file(to)?.0 == blob {
-            return Ok(());
-        }
-        let folder = to.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let part = tempfile::NamedTempFile::new_in(folder)
-            .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        fs::copy(&source, part.path())?;
-        fs::set_permissions(part.path(), tree::WRITABLE.into_permissions())?;
-        part.persist(to).map_err(|error| StoreError::Folder { path: to.to_owned(), source: error.error })?;
-        Ok(())
     }
 }
 

@@ -101,6 +101,10 @@ fn a_published_file_replaces_in_one_step() {
     store.publish(two, &to).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "two");
     assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1);
+    // What somebody changed is mended, though the store remembers that it was right.
+    fs::write(&to, "TWO").unwrap();
+    store.publish(two, &to).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "two");
 }
 
 /// Names of up to two parts, contents of a few bytes.

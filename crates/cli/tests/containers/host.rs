@@ -27,6 +27,7 @@ pub enum Stage {
 }
 
 const STAGE: &str = "RST_TEST_STAGE";
+const SCRATCH: &str = "RST_TEST_SCRATCH";
 /// User and group, which the host need not know.
 const USER: u32 = 54_321;
 
@@ -39,8 +40,10 @@ pub fn stage() -> Stage {
     }
 }
 
-/// Starts this program again in namespaces of its own.
+/// Starts this program again in namespaces of its own. What those mount goes with them, so the folder
+/// can be removed here.
 pub fn make() -> ExitCode {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut again = Command::new("unshare");
     again.args([
         "--mount",
@@ -56,13 +59,14 @@ pub fn make() -> ExitCode {
         .arg(std::env::current_exe().expect("this program has a path"))
         .args(std::env::args_os().skip(1))
         .env(STAGE, "namespaces");
+    again.env(SCRATCH, scratch.path());
     ended(again.status())
 }
 
 /// Furnishes the namespaces and starts this program again as the user.
 pub fn furnish() -> ExitCode {
-    let scratch = tempfile::tempdir().expect("a temporary folder");
-    let cgroup = match furnishings(scratch.path()) {
+    let scratch = PathBuf::from(std::env::var_os(SCRATCH).expect("set by `make`"));
+    let cgroup = match furnishings(&scratch) {
         Ok(cgroup) => cgroup,
         Err(error) => {
             eprintln!("the test's namespaces cannot be furnished: {error}");
@@ -72,11 +76,14 @@ pub fn furnish() -> ExitCode {
     let mut user = Command::new("setpriv");
     user.args([format!("--reuid={USER}"), format!("--regid={USER}")]).args(["--clear-groups", "--"]);
     // The program itself may lie where the user cannot look.
-    let own = scratch.path().join("checks");
+    let own = scratch.join("checks");
     fs::copy("/proc/self/exe", &own).expect("this program can be copied");
     user.arg(own).args(std::env::args_os().skip(1)).env(STAGE, "user").env("TMPDIR", "/tmp");
     let code = ended(user.status());
-    let _ = fs::remove_dir(cgroup);
+    if let Err(error) = leave(&cgroup) {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     code
 }
 
@@ -159,6 +166,18 @@ fn cgroup(scratch: &Path) -> std::io::Result<PathBuf> {
         chown(&Path::new("/sys/fs/cgroup").join(file), mine, Some(USER.into()))?;
     }
     Ok(own)
+}
+
+/// This process is the last in it, so it must go first; then the cgroups that podman made in it.
+fn leave(cgroup: &Path) -> std::io::Result<()> {
+    fs::write(cgroup.parent().unwrap_or(cgroup).join("cgroup.procs"), "0")?;
+    for entry in walkdir::WalkDir::new(cgroup).contents_first(true) {
+        let entry = entry?;
+        if entry.file_type().is_dir() {
+            fs::remove_dir(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Only where something stands already: of the host nothing is made.
