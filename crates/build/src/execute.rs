@@ -19,6 +19,7 @@ use crate::{
     compose::{EPOCH, ROOT_TOOL, tool_mount},
     driver,
     error::BuildError,
+    factory::memory_of,
     toolchain::{Zig, seed_steps},
 };
 
@@ -241,8 +242,8 @@ impl Executor<'_> {
 
     fn make_seed(&self, seed: &Action, key: Digest) -> Result<Digest, BuildError> {
         let begun = Instant::now();
-        let scratch = self.store.scratch()?;
-        let work = scratch.path().join("work");
+        self.store.remember(&memory_of(&seed.name, seed.platform), seed)?;
+        let (_scratch, work) = self.work_folder()?;
         for (path, text) in &seed.files {
             write_file(&work.join(path), text)?;
         }

@@ -34,25 +34,21 @@ pub struct LockedSource {
 
 /// A place, and the digest of what lies there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenOrigin", into = "WrittenOrigin")]
 pub struct Origin {
     /// Where.
-    #[serde(flatten)]
     pub place: Place,
     /// Of the archive as it is delivered, checked before it is opened. Absent where there is no
     /// archive (a vendored tree, an installed toolchain): the tree's own digest serves there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest>,
     /// In bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Go's own digest of a module, in place of `sha256`: proxies may pack one module differently.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h1: Option<String>,
 }
 
 /// The kinds of place that sources come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A URL.
     Https(String),
@@ -73,6 +69,85 @@ pub enum Place {
     Rustup(String),
     /// Several archives that make one tree together.
     Parts(Vec<Origin>),
+}
+
+/// An [`Origin`] as it stands in the file: one place, and no key that nobody knows. A digest of which
+/// the name is misspelt would otherwise be none.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct WrittenOrigin {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    https: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debian: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    go_module: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "crate")]
+    krate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wheel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    go_vendor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cargo_vendor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rustup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    h1: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Vec<Origin>>,
+}
+
+impl TryFrom<WrittenOrigin> for Origin {
+    type Error = String;
+    fn try_from(written: WrittenOrigin) -> Result<Self, String> {
+        let places = [
+            written.https.map(Place::Https),
+            written.debian.map(Place::Debian),
+            written.go_module.map(Place::GoModule),
+            written.krate.map(Place::Crate),
+            written.wheel.map(Place::Wheel),
+            written.go_vendor.map(Place::GoVendor),
+            written.cargo_vendor.map(Place::CargoVendor),
+            written.rustup.map(Place::Rustup),
+            written.parts.map(Place::Parts),
+        ];
+        let mut places = places.into_iter().flatten();
+        let (Some(place), None) = (places.next(), places.next()) else {
+            return Err("an origin has one place: expected just one of https, debian, go-module, crate, wheel, \
+                        go-vendor, cargo-vendor, rustup, parts"
+                .to_owned());
+        };
+        match place {
+            Place::Https(_) | Place::Debian(_) | Place::Crate(_) | Place::Wheel(_) if written.sha256.is_none() => {
+                Err(format!("{place} has no sha256"))
+            }
+            Place::GoModule(_) if written.h1.is_none() => Err(format!("{place} has no h1")),
+            place => Ok(Origin { place, sha256: written.sha256, size: written.size, h1: written.h1 }),
+        }
+    }
+}
+
+impl From<Origin> for WrittenOrigin {
+    fn from(origin: Origin) -> Self {
+        let mut written = WrittenOrigin { sha256: origin.sha256, size: origin.size, h1: origin.h1, ..Self::default() };
+        match origin.place {
+            Place::Https(url) => written.https = Some(url),
+            Place::Debian(path) => written.debian = Some(path),
+            Place::GoModule(spec) => written.go_module = Some(spec),
+            Place::Crate(spec) => written.krate = Some(spec),
+            Place::Wheel(name) => written.wheel = Some(name),
+            Place::GoVendor(of) => written.go_vendor = Some(of),
+            Place::CargoVendor(of) => written.cargo_vendor = Some(of),
+            Place::Rustup(toolchain) => written.rustup = Some(toolchain),
+            Place::Parts(parts) => written.parts = Some(parts),
+        }
+        written
+    }
 }
 
 impl Origin {
@@ -210,5 +285,36 @@ impl Lock {
             .filter(|source| source.name == name && source.version == version)
             .find(|source| source.host.is_none_or(|h| h == host))
             .ok_or_else(|| LockError::Host { name: name.to_owned(), version, host })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(origin: &str) -> String {
+        let tree = Digest::of("x");
+        let text =
+            format!("[[source]]\nname = \"x\"\nversion = \"1\"\ntree = \"{tree}\"\n[[source.origin]]\n{origin}\n");
+        match Lock::parse(&text) {
+            Ok(lock) => {
+                assert_eq!(Lock::parse(&lock.to_text()).unwrap(), lock);
+                "sound".to_owned()
+            }
+            Err(error) => error.message().to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_origin_without_its_digest_is_refused() {
+        let digest = Digest::of("y");
+        assert_eq!(read(&format!("https = \"https://a/b.tar\"\nsha256 = \"{digest}\"\nsize = 3")), "sound");
+        assert_eq!(read("go-module = \"a@v1\"\nh1 = \"h1:x\""), "sound");
+        assert_eq!(read("rustup = \"1\""), "sound");
+        assert_eq!(read("https = \"https://a/b.tar\""), "https://a/b.tar has no sha256");
+        assert_eq!(read("go-module = \"a@v1\""), "Go module a@v1 has no h1");
+        let misspelt = read(&format!("crate = \"a@1\"\nsha265 = \"{digest}\""));
+        assert!(misspelt.starts_with("unknown field `sha265`"), "{misspelt}");
+        assert!(read("crate = \"a@1\"\nwheel = \"a.whl\"").starts_with("an origin has one place"));
     }
 }
