@@ -124,7 +124,8 @@ impl Sleeper {
 
     /// Neither the command nor the sandbox around it is there any more.
     fn is_over(&self) -> bool {
-        running(&format!("sleep {}", self.seconds)) == 0 && running(self.world.path("temporary").to_str().unwrap()) == 0
+        running(&format!("sleep {}", self.seconds)) == 0
+            && running(self.world.store().join("tmp").to_str().unwrap()) == 0
     }
 
     fn next_run_succeeds(&self) {
