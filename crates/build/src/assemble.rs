@@ -1,41 +1,32 @@
-//! From built components to an archive: the tree with its manifest, its proof, its files in `dist/`.
+//! From built components to an archive's tree, with its manifest.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use fs_err as fs;
-use rst_archive::Compression;
 use rst_model::{
     Digest, Entry, Kind, Listing, Manifest, ManifestComponent, ManifestFile, ManifestSource, RelPath, recipe::Driver,
 };
-use rst_proof::{Expected, Subject};
-use rst_store::{ActionResult, Store};
+use rst_store::ActionResult;
 
 use crate::{
     compose::{EPOCH, LICENSES, TWINS, compose, link_time_values},
     error::BuildError,
-    factory::{BuiltArchive, Factory},
+    factory::Factory,
     graph::{Graph, NodeId, WantedArchive},
 };
 
 /// An archive's tree, and what is known of it.
 pub(crate) struct Assembled {
-    wanted: WantedArchive,
-    tool: String,
-    tree: Digest,
-    manifest: Manifest,
+    pub wanted: WantedArchive,
+    pub tool: String,
+    pub tree: Digest,
+    pub manifest: Manifest,
     /// The output of each component in it.
-    outputs: BTreeMap<String, Digest>,
+    pub outputs: BTreeMap<String, Digest>,
 }
 
-/// Held while an archive is packed as small as can be: that takes 110 MB of memory.
-static SMALLEST: Mutex<()> = Mutex::new(());
-
 /// Raised when assembling, proving or packing changes what comes out.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 impl Assembled {
     pub(crate) fn make(
@@ -115,144 +106,10 @@ impl Assembled {
         Ok(Self { wanted: wanted.clone(), tool: variant.tool.clone(), tree, manifest, outputs: listed })
     }
 
-    /// Every program is what it must be, or this fails.
-    pub(crate) fn prove(&self, factory: &Factory) -> Result<(), BuildError> {
-        let key = Digest::of_json(&("proof", FORMAT, rst_proof::FORMAT, self.tree, &self.outputs));
-        if factory.store.result(key).is_some() {
-            return Ok(());
-        }
-        let top = factory.store.tree_path(self.tree);
-        let twins = |component: &str| {
-            let output = self.outputs.get(component)?;
-            Some(factory.store.tree_path(*output).join(TWINS))
-        };
-        let machine = [factory.store.root(), &factory.project.root].map(|path| path.display().to_string());
-        let report = prove_files(&top, &self.manifest, twins, &machine, true);
-        if !report.passed() {
-            let lines: Vec<_> = report.failures().map(|failure| failure.to_string()).collect();
-            return Err(BuildError::Proof {
-                archive: self.file_name(""),
-                failed: lines.len(),
-                claims: report.claims(),
-                lines,
-            });
-        }
-        let result = ActionResult { output: self.tree, seconds: 0.0, cpu_seconds: 0.0, unsandboxed: false };
-        factory.store.record(key, &result)?;
-        Ok(())
-    }
-
-    /// Packs the tree and puts it into `dist/`.
-    pub(crate) fn package(&self, factory: &Factory) -> Result<Vec<BuiltArchive>, BuildError> {
-        let zstd = if factory.settings.draft { Compression::ZstdDraft } else { Compression::Zstd };
-        let newest = factory.project.lock.version(&self.tool, None).is_ok_and(|newest| newest == self.wanted.version);
-        let folder = match newest {
-            true => factory.settings.dist.clone(),
-            false => factory.settings.dist.join(format!("{}-v{}", self.tool, self.wanted.version)),
-        };
-        let mut kinds = vec![(zstd, ".tar.zst")];
-        // A draft is for trying things out: one archive is enough.
-        if !factory.settings.draft {
-            kinds.push((Compression::Gzip, ".tar.gz"));
-        }
-        // While another archive is at it, gzip comes first.
-        if SMALLEST.try_lock().is_err() {
-            kinds.reverse();
-        }
-        let mut files = Vec::new();
-        for (compression, ending) in kinds {
-            let blob = self.pack(factory, compression)?;
-            let path = folder.join(self.file_name(ending));
-            factory.store.publish(blob, &path)?;
-            let size = fs::metadata(&path)?.len();
-            files.push(BuiltArchive { path, sha256: blob, size });
-        }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(files)
-    }
-
-    fn pack(&self, factory: &Factory, compression: Compression) -> Result<Digest, BuildError> {
-        let top = format!("{}-v{}", self.tool, self.wanted.version);
-        let key =
-            Digest::of_json(&("package", FORMAT, rst_archive::FORMAT, self.tree, &top, format!("{compression:?}")));
-        if let Some(result) = factory.store.result(key) {
-            return Ok(result.output);
-        }
-        let begun = std::time::Instant::now();
-        let tree = factory.store.tree_path(self.tree);
-        let top = RelPath::new(&top).map_err(|error| BuildError::Pattern { reason: error.to_string() })?;
-        let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &top);
-        let _alone = match compression {
-            Compression::Zstd => SMALLEST.lock().ok(),
-            Compression::ZstdDraft | Compression::Gzip => None,
-        };
-        let scratch = factory.store.scratch()?;
-        let part = scratch.path().join("archive");
-        rst_archive::write(entries, EPOCH.unsigned_abs(), compression, &part)?;
-        let output = factory.store.put_blob(&part)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        factory.store.record(key, &ActionResult { output, seconds, cpu_seconds: seconds, unsandboxed: false })?;
-        Ok(output)
-    }
-
-    fn file_name(&self, ending: &str) -> String {
+    pub(crate) fn file_name(&self, ending: &str) -> String {
         format!("{}-{}{ending}", self.wanted.variant, self.wanted.platform.dashed())
     }
 }
-
-/// Proves an unpacked archive against its own manifest, which lies at `at`. The twins come from the
-/// store, by the actions that the manifest names; without `symbols` what they show is not checked.
-pub fn prove_tree(store: &Store, top: &Path, at: &RelPath, manifest: &Manifest, symbols: bool) -> rst_proof::Report {
-    let twins = |component: &str| {
-        let result = store.result(manifest.components.get(component)?.action)?;
-        Some(store.tree_path(result.output).join(TWINS))
-    };
-    let mut report = prove_files(top, manifest, twins, &[], symbols);
-    report.subjects.insert(0, rst_proof::prove_contents(top, at, manifest));
-    report
-}
-
-fn prove_files(
-    top: &Path,
-    manifest: &Manifest,
-    twins: impl Fn(&str) -> Option<PathBuf>,
-    machine: &[String],
-    symbols: bool,
-) -> rst_proof::Report {
-    let subject = |(path, file): (&RelPath, &ManifestFile)| {
-        let component = manifest.components.get(&file.component);
-        let program = path.as_str().rsplit('/').next().unwrap_or_default();
-        Subject {
-            path: path.clone(),
-            file: top.join(path),
-            component: file.component.clone(),
-            // A program of no component fails: it has no twin.
-            allocator: component.map(|component| component.allocator).unwrap_or_default(),
-            c_code: component.is_none_or(|component| component.c_code),
-            twins: twins(&file.component),
-            set: component.and_then(|component| component.set.get(program)).cloned().unwrap_or_default(),
-        }
-    };
-    let subjects: Vec<_> = manifest.files.iter().map(subject).collect();
-    let forbidden = SANDBOX_PATHS.iter().map(|path| path.to_string()).chain(machine.iter().cloned()).collect();
-    rst_proof::prove(&subjects, &Expected { platform: manifest.platform, forbidden, symbols })
-}
-
-/// Paths of the sandbox, which must not show in a program.
-const SANDBOX_PATHS: [&str; 12] = [
-    "/b/src",
-    "/b/objects",
-    "/b/gopath",
-    "/b/home",
-    "/b/tmp",
-    "/b/dest",
-    "/b/cargo-home",
-    "/b/zig-cache",
-    "/gocache",
-    "/deps/",
-    "/tools/rust",
-    "/zig/ziglang",
-];
 
 struct Contents {
     kind: Kind,

@@ -61,6 +61,12 @@ pub enum BuildError {
         /// Each failed one in a line.
         lines: Vec<String>,
     },
+    /// The store's file system is full.
+    #[error("{}: No space left on device", store.display())]
+    NoSpace {
+        /// Where the store lies.
+        store: PathBuf,
+    },
     /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,

@@ -220,6 +220,10 @@ impl Executor<'_> {
                     log: spec.log.clone(),
                 })
             }
+            // The commands' end is told in a file, too.
+            Err(rst_sandbox::Error::Died(_) | rst_sandbox::Error::Io(_)) if self.store.is_full() => {
+                Err(BuildError::NoSpace { store: self.store.root().to_owned() })
+            }
             Err(error) => Err(error.into()),
         }
     }

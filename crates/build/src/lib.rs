@@ -2,7 +2,7 @@
 //!
 //! `project` reads what people write, `graph` says what has to be built, `compose` turns each node
 //! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, and
-//! `assemble` makes, proves and packs archives. `factory` is the road through all of them.
+//! `assemble`, `prove` and `package` make archives. `factory` is the road through all of them.
 
 mod assemble;
 mod bare;
@@ -14,12 +14,14 @@ mod execute;
 mod explain;
 mod factory;
 mod graph;
+mod package;
 mod pins;
 mod project;
+mod prove;
 mod schedule;
+mod supply;
 mod toolchain;
 
-pub use assemble::prove_tree;
 pub use compose::{EPOCH, LICENSES, TWINS, compose};
 pub use error::BuildError;
 pub use explain::Why;
@@ -27,3 +29,4 @@ pub use factory::{Built, BuiltArchive, BuiltComponent, Factory, Settings, Survey
 pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive};
 pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};
+pub use prove::prove_tree;

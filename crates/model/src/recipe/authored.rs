@@ -61,22 +61,16 @@ pub struct Recipe {
 
 /// What differs in one line.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Line {
     pub(super) source: Option<Spanned<SourceSpec>>,
     pub(super) install: Option<BTreeMap<String, Install>>,
     pub(super) license_files: Option<Vec<String>>,
-    #[serde(default)]
     pub(super) cc: Option<Cc>,
-    #[serde(default)]
     pub(super) autotools: Option<Autotools>,
-    #[serde(default)]
     pub(super) make: Option<Make>,
-    #[serde(default)]
     pub(super) meson: Option<Meson>,
-    #[serde(default)]
     pub(super) cargo: Option<Cargo>,
-    #[serde(default)]
     pub(super) go: Option<Go>,
 }
 
@@ -104,63 +98,46 @@ pub enum AllocatorChoice {
 /// Places to have the source from; `{version}` stands for the lock's version, and the names of
 /// `pattern`'s groups for what they match in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SourceSpec {
     /// A regular expression with named groups over the version, for places that write it otherwise.
-    #[serde(default)]
     pub pattern: Option<String>,
     /// URLs of archives.
-    #[serde(default)]
     pub https: Vec<String>,
     /// A file in Debian's pool.
-    #[serde(default)]
     pub debian: Option<DebianFile>,
     /// Whether the URLs and Debian's file are the same bytes, so that one digest pins all.
-    #[serde(default)]
     pub same_bytes: bool,
     /// A Go module's path, with `@VERSION` where that is not `v{version}`.
-    #[serde(default)]
     pub go_module: Option<String>,
     /// A crate's name.
-    #[serde(default, rename = "crate")]
+    #[serde(rename = "crate")]
     pub krate: Option<String>,
     /// A Python distribution whose wheel holds it.
-    #[serde(default)]
     pub wheel: Option<String>,
     /// A rustup toolchain, for the building machine.
-    #[serde(default)]
     pub rustup: Option<String>,
     /// Debian packages (binary), unpacked over one another.
-    #[serde(default)]
     pub debian_packages: Vec<String>,
     /// The Debian suite that `debian-packages` are from.
-    #[serde(default)]
     pub debian_suite: Option<String>,
     /// Whether it differs by building machine.
-    #[serde(default)]
     pub host: bool,
     /// How many leading folders of the archive are taken off; absent: one where the archive has one
     /// top folder.
-    #[serde(default)]
     pub strip: Option<usize>,
     /// Only this folder of the archive.
-    #[serde(default)]
     pub subdir: Option<String>,
     /// Of the tree only what matches one of these patterns.
-    #[serde(default)]
     pub keep: Vec<String>,
     /// Of the tree nothing that begins with one of these paths.
-    #[serde(default)]
     pub drop: Vec<String>,
     /// Patterns of files that are executable though the archive does not say so (Go's module
     /// archives carry no modes).
-    #[serde(default)]
     pub executable: Vec<String>,
     /// Symbolic links that are added: path → target (what a package's scripts would have made).
-    #[serde(default)]
     pub links: BTreeMap<String, String>,
     /// Whether its dependencies are vendored, and by which command.
-    #[serde(default)]
     pub vendor: Option<Vendor>,
 }
 

@@ -1,0 +1,73 @@
+//! An archive's files in `dist/`.
+
+use std::sync::Mutex;
+
+use fs_err as fs;
+use rst_archive::Compression;
+use rst_model::{Digest, RelPath};
+use rst_store::ActionResult;
+
+use crate::{
+    assemble::{Assembled, FORMAT},
+    compose::EPOCH,
+    error::BuildError,
+    factory::{BuiltArchive, Factory},
+};
+
+/// Held while an archive is packed as small as can be: that takes 110 MB of memory.
+static SMALLEST: Mutex<()> = Mutex::new(());
+
+impl Assembled {
+    /// Packs the tree and puts it into `dist/`.
+    pub(crate) fn package(&self, factory: &Factory) -> Result<Vec<BuiltArchive>, BuildError> {
+        let zstd = if factory.settings.draft { Compression::ZstdDraft } else { Compression::Zstd };
+        let newest = factory.project.lock.version(&self.tool, None).is_ok_and(|newest| newest == self.wanted.version);
+        let folder = match newest {
+            true => factory.settings.dist.clone(),
+            false => factory.settings.dist.join(format!("{}-v{}", self.tool, self.wanted.version)),
+        };
+        let mut kinds = vec![(zstd, ".tar.zst")];
+        // A draft is for trying things out: one archive is enough.
+        if !factory.settings.draft {
+            kinds.push((Compression::Gzip, ".tar.gz"));
+        }
+        // While another archive is at it, gzip comes first.
+        if SMALLEST.try_lock().is_err() {
+            kinds.reverse();
+        }
+        let mut files = Vec::new();
+        for (compression, ending) in kinds {
+            let blob = self.pack(factory, compression)?;
+            let path = folder.join(self.file_name(ending));
+            factory.store.publish(blob, &path)?;
+            let size = fs::metadata(&path)?.len();
+            files.push(BuiltArchive { path, sha256: blob, size });
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    fn pack(&self, factory: &Factory, compression: Compression) -> Result<Digest, BuildError> {
+        let top = format!("{}-v{}", self.tool, self.wanted.version);
+        let key =
+            Digest::of_json(&("package", FORMAT, rst_archive::FORMAT, self.tree, &top, format!("{compression:?}")));
+        if let Some(result) = factory.store.result(key) {
+            return Ok(result.output);
+        }
+        let begun = std::time::Instant::now();
+        let tree = factory.store.tree_path(self.tree);
+        let top = RelPath::new(&top).map_err(|error| BuildError::Pattern { reason: error.to_string() })?;
+        let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &top);
+        let _alone = match compression {
+            Compression::Zstd => SMALLEST.lock().ok(),
+            Compression::ZstdDraft | Compression::Gzip => None,
+        };
+        let scratch = factory.store.scratch()?;
+        let part = scratch.path().join("archive");
+        rst_archive::write(entries, EPOCH.unsigned_abs(), compression, &part)?;
+        let output = factory.store.put_blob(&part)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        factory.store.record(key, &ActionResult { output, seconds, cpu_seconds: seconds, unsandboxed: false })?;
+        Ok(output)
+    }
+}
