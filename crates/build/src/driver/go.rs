@@ -27,6 +27,9 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         ("GOAMD64", "v1".to_owned()),
         ("GOARM64", "v8.0".to_owned()),
         ("GOENV", "off".to_owned()),
+        // Go keeps an index of each folder's imports in its cache, by path, times and sizes: here all
+        // paths and times are the same.
+        ("GODEBUG", "goindex=0".to_owned()),
         ("GOFLAGS", "-mod=vendor -trimpath -buildvcs=false".to_owned()),
         ("GOPROXY", "off".to_owned()),
         ("GOSUMDB", "off".to_owned()),
