@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use fs_err as fs;
 use rst_model::{
-    Digest, Entry, Kind, Listing, Manifest, ManifestComponent, ManifestFile, ManifestSource, RelPath, recipe::Driver,
+    Digest, Entry, Kind, Listing, LockedSource, Manifest, ManifestComponent, ManifestFile, ManifestSource, RelPath,
+    recipe::Driver,
 };
 use rst_store::ActionResult;
 
@@ -13,6 +14,7 @@ use crate::{
     error::BuildError,
     factory::Factory,
     graph::{Graph, NodeId, WantedArchive},
+    supply::sources,
 };
 
 /// An archive's tree, and what is known of it.
@@ -36,13 +38,17 @@ impl Assembled {
         outputs: &BTreeMap<NodeId, ActionResult>,
     ) -> Result<Self, BuildError> {
         let variant = &factory.project.archives[&wanted.variant];
+        let mut linked: Vec<NodeId> = wanted.components.clone();
+        linked.extend(wanted.components.iter().flat_map(|id| graph.nodes[*id].needs.clone()));
+        linked.sort_unstable();
+        linked.dedup();
         let mut manifest = Manifest {
             format: FORMAT,
             variant: wanted.variant.clone(),
             version: wanted.version.clone(),
             platform: wanted.platform,
             epoch: EPOCH.unsigned_abs(),
-            lock: Digest::of_json(&factory.project.lock),
+            lock: Digest::of_json(&pins(graph, &linked)),
             toolchain: BTreeMap::new(),
             components: BTreeMap::new(),
             unsandboxed: false,
@@ -51,10 +57,6 @@ impl Assembled {
         let trees: BTreeMap<NodeId, Digest> = outputs.iter().map(|(id, result)| (*id, result.output)).collect();
         let mut contents: BTreeMap<RelPath, Contents> = BTreeMap::new();
         let mut listed = BTreeMap::new();
-        let mut linked: Vec<NodeId> = wanted.components.clone();
-        linked.extend(wanted.components.iter().flat_map(|id| graph.nodes[*id].needs.clone()));
-        linked.sort_unstable();
-        linked.dedup();
         for id in linked {
             let node = &graph.nodes[id];
             let name = &node.component.name;
@@ -114,6 +116,13 @@ impl Assembled {
 struct Contents {
     kind: Kind,
     bytes: Bytes,
+}
+
+/// The lock's entries from which these components are made, each once, in a fixed order.
+fn pins<'a>(graph: &'a Graph, components: &[NodeId]) -> Vec<&'a LockedSource> {
+    let all = components.iter().flat_map(|id| sources(graph, *id)).map(|source| &source.locked);
+    let sorted: BTreeMap<_, _> = all.map(|locked| ((&locked.name, &locked.version), locked)).collect();
+    sorted.into_values().collect()
 }
 
 /// Where the bytes of a file are.

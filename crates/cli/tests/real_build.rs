@@ -202,3 +202,25 @@ fn from_another_folder_with_cold_caches_come_the_same_bytes() {
         assert_eq!(one, two);
     }
 }
+
+/// The host's own tools are used, so what comes out is another thing, whatever its bytes.
+#[test]
+#[ignore = "needs the real build root: make test runs it"]
+fn without_a_sandbox_it_is_said_and_kept_apart() {
+    let world = Fresh::new("BARE").world;
+    let small = "[small]\ntool = \"catatonit\"\nsummary = \"a test\"\ncomponents = [\"catatonit\"]\n";
+    world.write("build/archives.toml", small);
+    world.rst(["build", "small", "--no-sandbox", "--draft"]).exits(0).tells("warning: no sandbox");
+    world.rst(["build", "small", "--no-sandbox", "--draft"]).exits(0).tells("nothing to build");
+
+    let graph = world.rst(["graph", "small", "--format", "json"]).exits(0).stdout;
+    let graph: serde_json::Value = serde_json::from_str(&graph).unwrap();
+    let catatonit = graph.as_array().unwrap().iter().find(|node| node["name"] == "catatonit").unwrap();
+    assert_eq!(catatonit["cached"], false, "for a build in the sandbox it is not there");
+
+    let archive = fs::read_dir(world.project().join("dist")).unwrap().next().unwrap().unwrap().path();
+    let tar =
+        std::process::Command::new("tar").args(["-xOf"]).arg(archive).args(["--wildcards", "*/share/rst/*"]).output();
+    let manifest: serde_json::Value = serde_json::from_slice(&tar.unwrap().stdout).unwrap();
+    assert_eq!(manifest["unsandboxed"], true);
+}

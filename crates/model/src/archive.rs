@@ -44,7 +44,8 @@ pub struct Manifest {
     pub platform: Platform,
     /// SOURCE_DATE_EPOCH of the build: seconds since 1970.
     pub epoch: u64,
-    /// The digest of `build/lock.toml` in canonical form.
+    /// The digest of the entries of `build/lock.toml` that it was made from: others may change as they
+    /// like.
     pub lock: Digest,
     /// The tools that built it: name to version and tree digest.
     pub toolchain: BTreeMap<String, ManifestSource>,

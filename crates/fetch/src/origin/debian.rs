@@ -34,19 +34,44 @@ impl Fetcher {
 
     fn ask_apt(&self) -> Result<Vec<String>, OriginError> {
         let mut apt = Command::new("apt-get");
-        apt.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
+        apt.args(["indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"]);
         let output = client::run(&mut apt, self)
             .map_err(|error| OriginError::reason(format!("no apt to ask for a Debian mirror ({error}); {HINT}")))?;
-        let mut mirrors: Vec<String> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(|line| line.trim().trim_end_matches('/').to_owned())
-            .filter(|uri| uri.starts_with("http") && uri.contains("debian") && !uri.contains("security"))
-            .collect();
-        mirrors.sort();
-        mirrors.dedup();
+        let mirrors = pools(&String::from_utf8_lossy(&output.stdout));
         match mirrors.is_empty() {
             true => Err(OriginError::reason(format!("this machine's apt knows no Debian mirror; {HINT}"))),
             false => Ok(mirrors),
         }
+    }
+}
+
+/// The mirrors of Debian itself among apt's, each once: as the release files call themselves, or, before
+/// the first `apt-get update`, as the URL does.
+fn pools(targets: &str) -> Vec<String> {
+    let mut mirrors: Vec<String> = targets
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.trim().splitn(3, '|');
+            let (origin, label, uri) = (fields.next()?, fields.next()?, fields.next()?.trim_end_matches('/'));
+            let debian = match (origin, label) {
+                ("", _) => uri.ends_with("/debian"),
+                named => named == ("Debian", "Debian"),
+            };
+            (debian && uri.starts_with("http")).then(|| uri.to_owned())
+        })
+        .collect();
+    mirrors.sort();
+    mirrors.dedup();
+    mirrors
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_debians_own_pool_is_taken() {
+        let targets = "Debian|Debian|https://a.example/pub/deb/\nDebian|Debian-Security|https://a.example/debian-security/\n\
+                       Ubuntu|Ubuntu|https://b.example/ubuntu/\n||https://c.example/debian/\n||https://c.example/other/\n\
+                       Debian|Debian|https://a.example/pub/deb\nDebian|Debian|file:/srv/debian/\n";
+        assert_eq!(super::pools(targets), ["https://a.example/pub/deb", "https://c.example/debian"]);
     }
 }
