@@ -15,7 +15,17 @@ pub(super) fn plan(context: &Context, options: &Meson) -> Plan {
         files.insert(RelPath::new(name).expect("a plain name"), text);
     };
     write("cross.ini", cross_file(context, options));
-    write("native.ini", native_file());
+    write("native.ini", native_file(context));
+    // Meson's checks are linked at -O0, for which Zig would compile musl once more.
+    for name in ["cc", "host-cc"] {
+        write(
+            &format!("bin/meson-{name}"),
+            format!(
+                "#!/bin/sh\nfor argument do\n  shift\n  [ \"$argument\" = -O0 ] || set -- \"$@\" \"$argument\"\ndone\n\
+                 exec /b/bin/{name} \"$@\"\n"
+            ),
+        );
+    }
     // The tool's tree is a wheel, unpacked: a Python package.
     write("bin/meson", "#!/bin/sh\nPYTHONPATH=/tools/meson exec python3 -m mesonbuild.mesonmain \"$@\"\n".to_owned());
     for (name, version) in &options.stubs {
@@ -56,7 +66,7 @@ fn cross_file(context: &Context, options: &Meson) -> String {
     let mut text = String::new();
     let _ = write!(
         text,
-        "[binaries]\nc = 'cc'\nar = 'ar'\nranlib = 'ranlib'\npkg-config = 'pkg-config'\n\n\
+        "[binaries]\nc = 'meson-cc'\nar = 'ar'\nranlib = 'ranlib'\npkg-config = 'pkg-config'\n\n\
          [host_machine]\nsystem = 'linux'\ncpu_family = '{cpu}'\ncpu = '{cpu}'\nendian = 'little'\n\n\
          [built-in options]\nc_args = {cflags}\nc_link_args = {ldflags}\n\n\
          [properties]\nneeds_exe_wrapper = true\ngrowing_stack = false\n\
@@ -67,8 +77,12 @@ fn cross_file(context: &Context, options: &Meson) -> String {
     text
 }
 
-fn native_file() -> String {
-    "[binaries]\nc = 'host-cc'\nar = 'ar'\npkg-config = 'pkg-config'\n".to_owned()
+fn native_file(context: &Context) -> String {
+    let flags = array(&context.zig.ldflags());
+    format!(
+        "[binaries]\nc = 'meson-host-cc'\nar = 'ar'\npkg-config = 'pkg-config'\n\n\
+         [built-in options]\nc_args = {flags}\nc_link_args = {flags}\n"
+    )
 }
 
 fn array(words: &[String]) -> String {

@@ -27,6 +27,8 @@ pub enum Stage {
 }
 
 const STAGE: &str = "RST_TEST_STAGE";
+/// Names the archive that is tried.
+pub const ARCHIVE: &str = "RST_TEST_ARCHIVE";
 const SCRATCH: &str = "RST_TEST_SCRATCH";
 /// User and group, which the host need not know.
 const USER: u32 = 54_321;
@@ -75,10 +77,14 @@ pub fn furnish() -> ExitCode {
     };
     let mut user = Command::new("setpriv");
     user.args([format!("--reuid={USER}"), format!("--regid={USER}")]).args(["--clear-groups", "--"]);
-    // The program itself may lie where the user cannot look.
+    // Program and archive may lie where the user cannot look.
     let own = scratch.join("checks");
     fs::copy("/proc/self/exe", &own).expect("this program can be copied");
     user.arg(own).args(std::env::args_os().skip(1)).env(STAGE, "user").env("TMPDIR", "/tmp");
+    let archive = PathBuf::from(std::env::var_os(ARCHIVE).expect("looked for by `main`"));
+    let copy = scratch.join(archive.file_name().expect("an archive has a name"));
+    fs::copy(&archive, &copy).expect("the archive can be copied");
+    user.env(ARCHIVE, copy);
     let code = ended(user.status());
     if let Err(error) = leave(&cgroup) {
         eprintln!("{error}");

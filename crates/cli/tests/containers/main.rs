@@ -18,7 +18,7 @@ use fs_err as fs;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
-    let archive = std::env::var_os("RST_TEST_ARCHIVE").map(PathBuf::from);
+    let archive = std::env::var_os(host::ARCHIVE).map(PathBuf::from);
     match (&archive, host::stage()) {
         (Some(_), host::Stage::Outside) => host::make(),
         (Some(_), host::Stage::Namespaces) => host::furnish(),
@@ -51,7 +51,7 @@ fn checks(user: Result<User, Failed>) -> ExitCode {
     arguments.test_threads = Some(1);
     let (user, ignored) = match user {
         Ok(user) => (Some(Arc::new(user)), false),
-        Err(_) if std::env::var_os("RST_TEST_ARCHIVE").is_none() => (None, true),
+        Err(_) if std::env::var_os(host::ARCHIVE).is_none() => (None, true),
         Err(error) => {
             eprintln!("the archive cannot be unpacked: {error:?}");
             return ExitCode::FAILURE;
