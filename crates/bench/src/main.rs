@@ -28,27 +28,30 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Downloads are the network's doing, not ours.
     rst.run(&root, &store, &dist, &[&["fetch"][..], &all, &["--platform", both]].concat())?;
+    let everything = rst.run(&root, &store, &dist, &[&["build"][..], &all, &["--platform", both]].concat())?;
     let own = format!("linux/{}", Arch::HOST.oci());
     let one = ["build", "podman-full", "--platform", &own];
-    let cold = rst.run(&root, &store, &dist, &one)?;
     let idle = median(REPEATS, || rst.run(&root, &store, &dist, &one))?;
-    let changed = one_line_changed(&root, bench.path())?;
-    let draft = [&one[..], &["--draft"]].concat();
-    // The base of the comparison: the unchanged draft is there.
-    rst.run(&root, &store, &dist, &draft)?;
-    let change = rst.run(&changed, &store, &dist, &draft)?;
     let sizes = sizes(&dist)?;
 
-    let second = bench.path().join("second");
-    rst.run(&root, &second, &dist, &[&["fetch"][..], &all, &["--platform", both]].concat())?;
-    let everything = rst.run(&root, &second, &dist, &[&["build"][..], &all, &["--platform", both]].concat())?;
+    let changed = one_line_changed(&root, bench.path())?;
+    let draft = [&one[..], &["--draft"]].concat();
+    // What it is compared with: the unchanged draft is there.
+    rst.run(&root, &store, &dist, &draft)?;
+    let change = rst.run(&changed, &store, &dist, &draft)?;
+
+    // Sources stay; whatever was built or cached is forgotten.
+    for folder in ["actions", "caches"] {
+        fs::remove_dir_all(store.join(folder))?;
+    }
+    let cold = rst.run(&root, &store, &dist, &one)?;
     let lines = [
         Line::new("podman-full, one platform, downloads done, no cache", &one, cold),
         Line::new("all eight archives, both platforms, downloads done, no cache", &all, everything),
         Line::new(&format!("nothing changed (median of {REPEATS})"), &one, idle),
         Line::new("one C component changed (a define of conmon), --draft", &draft, change),
     ];
-    write(&root, &lines, &[sizes, crate::sizes(&dist)?].concat())?;
+    write(&root, &lines, &sizes)?;
     Ok(())
 }
 

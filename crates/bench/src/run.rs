@@ -46,9 +46,6 @@ impl Rst {
         if arguments.contains(&"build") {
             command.arg("--dist").arg(dist);
         }
-        if arguments.len() > 3 {
-            eprintln!("rst {}", arguments.join(" "));
-        }
         let begun = Instant::now();
         let mut child = command.spawn()?;
         let status = format!("/proc/{}/status", child.id());
@@ -62,6 +59,7 @@ impl Rst {
             }
         };
         let seconds = begun.elapsed().as_secs_f64();
+        eprintln!("rst {}: {seconds:.2} s, {} MB", arguments.join(" "), peak_kb / 1000);
         match end.success() {
             true => Ok(Measured { seconds, peak_kb }),
             false => Err(format!("rst {}: {end}", arguments.join(" ")).into()),
