@@ -10,7 +10,7 @@ pub enum BuildError {
     /// A command failed. The reporter shows the log's last lines.
     #[error("{name} {version} for {platform} failed: `{command}` {how}")]
     #[diagnostic(help(
-        "whole log: {} (or `rst log {name} --platform {platform}`)\nto look around where it failed: rst build {name}@{version} --platform {platform} --shell",
+        "whole log: {} (or `rst log {name} --platform {platform}`)\nto try it by hand (/b/commands there): rst build {name}@{version} --platform {platform} --shell",
         log.display()
     ))]
     Command {

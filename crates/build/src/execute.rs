@@ -70,11 +70,13 @@ impl Executor<'_> {
         let (_scratch, work) = self.work_folder()?;
         let action = &self.as_run(action, &work)?;
         self.prepare(action, &work)?;
-        let mut text = String::from("# What this build runs, one line a command.\n");
-        for command in action.steps.iter().flat_map(|step| &step.commands) {
-            text.push_str(&format!("# cd {}; {}\n", command.cwd, command.argv.join(" ")));
+        let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
+        for command in action.steps.iter().flat_map(|step| self.with_jobs(step.clone()).commands) {
+            let words: Vec<_> = command.argv.iter().map(|word| quoted(word)).collect();
+            let env: String = command.env.iter().map(|(name, value)| format!("{name}={} ", quoted(value))).collect();
+            text.push_str(&format!("cd {}; {env}{}\n", quoted(&command.cwd), words.join(" ")));
         }
-        fs::write(work.join("commands"), text)?;
+        write_file(&work.join("commands"), &text)?;
         let shell = Command {
             argv: vec!["sh".to_owned()],
             cwd: if action.unsandboxed {
@@ -308,6 +310,11 @@ fn mount_build_root(tree: &Path, mount: &mut impl FnMut(&str, MountSource)) -> R
         }
     }
     Ok(())
+}
+
+/// A word as the shell takes it for itself.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Writes a file of the work folder; what begins with `#!` is a program.

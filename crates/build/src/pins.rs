@@ -7,7 +7,7 @@ use rst_fetch::{FetchError, Fetcher, Vendoring, Wanted};
 use rst_model::{
     Arch, Digest, LockedSource, Version,
     event::{Event, Reporter},
-    recipe::SourceSpec,
+    recipe::{Driver, SourceSpec},
 };
 use rst_store::Store;
 
@@ -49,7 +49,7 @@ pub fn pin(
 ) -> Result<(), PinError> {
     let spec = project.book.component(name, version)?.source;
     if !spec.host {
-        let locked = fetcher.pin(name, version, &spec, None)?;
+        let locked = with_known_origins(project, fetcher.pin(name, version, &spec, None)?);
         let tree = locked.tree;
         project.lock.put(locked);
         if let Some(vendor) = spec.vendor {
@@ -65,13 +65,28 @@ pub fn pin(
     }
     for host in Arch::ALL {
         match fetcher.pin(name, version, &spec, Some(host)) {
-            Ok(locked) => project.lock.put(locked),
+            Ok(locked) => {
+                let locked = with_known_origins(project, locked);
+                project.lock.put(locked);
+            }
             Err(error) if host == Arch::HOST => return Err(error.into()),
             Err(error) => reporter
                 .event(Event::Warning { message: format!("not pinned for building on {}: {error}", host.oci()) }),
         }
     }
     Ok(())
+}
+
+/// An origin that the lock has, of the same tree, is not forgotten because it could not be reached today.
+fn with_known_origins(project: &Project, mut locked: LockedSource) -> LockedSource {
+    let same = |old: &&LockedSource| {
+        (&old.name, &old.version, old.host, old.tree) == (&locked.name, &locked.version, locked.host, locked.tree)
+    };
+    let known = project.lock.sources.iter().find(same).map(|old| old.origins.clone()).unwrap_or_default();
+    let forgotten = known.into_iter().filter(|old| locked.origins.iter().all(|origin| origin.place != old.place));
+    let forgotten: Vec<_> = forgotten.collect();
+    locked.origins.extend(forgotten);
+    locked
 }
 
 /// The tree of a tool, fetched, if the lock has it.
@@ -127,17 +142,15 @@ fn vendoring(
 }
 
 impl Project {
-    /// Everything that can be built: each tool in each locked version.
+    /// Everything that can be built: each tool and component in each locked version.
     pub fn all_requests(&self) -> Vec<Request> {
-        let tools: BTreeSet<_> = self.archives.values().map(|variant| variant.tool.clone()).collect();
-        tools
-            .into_iter()
-            .flat_map(|name| {
-                let versions = self.lock.versions(&name);
-                versions
-                    .into_iter()
-                    .map(move |version| Request { name: name.clone(), version: Some(version.to_string()) })
-            })
+        let built = |locked: &&LockedSource| {
+            let component = self.book.component(&locked.name, &locked.version);
+            component.is_ok_and(|component| component.driver != Driver::Source)
+        };
+        let requests = self.lock.sources.iter().filter(built);
+        requests
+            .map(|locked| Request { name: locked.name.clone(), version: Some(locked.version.to_string()) })
             .collect()
     }
 }

@@ -44,6 +44,7 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Graph(_) | CommandError::Project(_) | CommandError::Config(_) | CommandError::Usage { .. } => {
             Exit::Usage
         }
+        CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } => Exit::Proof,
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,

@@ -43,10 +43,10 @@ fn a_failure_shows_its_end_its_command_and_the_ways_on() {
     [0/1] failed hello 1 PLATFORM: `make -f /b/build.mk -j3 all` exited with 2
       │ cc -Os -g0 -fno-sanitize=undefined -fstack-protector-strong -ffunction-sections -fdata-sections -ffile-prefix-map=/b/src=. -Wno-date-time -c hello.c -o /b/objects/made.a/hello.o
       │ hello.c: error: this does not compile
-      │ make: *** [/b/build.mk:7: /b/objects/made.a/hello.o] Error 1
+      │ make: *** [/b/build.mk:8: /b/objects/made.a/hello.o] Error 1
       × hello 1 for PLATFORM failed: `make -f /b/build.mk -j3 all` exited with 2
       help: whole log: /store/logs/DIGEST.log (or `rst log hello --platform PLATFORM`)
-            to look around where it failed: rst build hello@1 --platform PLATFORM --shell
+            to try it by hand (/b/commands there): rst build hello@1 --platform PLATFORM --shell
     "#);
     let log = world.rst(["log", "hello"]).exits(0);
     assert!(log.stdout.contains("hello.c: error: this does not compile"), "{log}");

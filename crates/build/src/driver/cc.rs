@@ -44,6 +44,9 @@ fn makefile(context: &Context, options: &Cc) -> String {
         let objects = format!("/b/objects/{name}");
         let cflags = shell_words(&flags(context, options, output));
         let variable = name.replace(['.', '-', '/'], "_");
+        for pattern in context.fill_all(&output.sources) {
+            let _ = write!(text, "\n$(if $(wildcard {pattern}),,$(error no source of {name} matches {pattern}))");
+        }
         let _ = write!(
             text,
             "\nSOURCES_{variable} := $(sort $(filter-out {exclude},$(wildcard {sources})))\n\

@@ -44,6 +44,9 @@ pub enum CommandError {
     Unpack(#[from] rst_archive::UnpackError),
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
+    #[error("{count} entries of the store were damaged")]
+    #[diagnostic(help("they are removed; what needs them is fetched or built again by the next run"))]
+    Damaged { count: usize },
     #[error("{message}")]
     #[diagnostic(help("{hint}"))]
     Usage { message: String, hint: String },

@@ -17,6 +17,9 @@ pub fn store(setup: &Setup, command: &StoreCommand) -> Result<(), CommandError> 
         StoreCommand::Verify => {
             let verified = setup.store()?.verify()?;
             render::verified(&verified, setup.format())?;
+            if !verified.damaged.is_empty() {
+                return Err(CommandError::Damaged { count: verified.damaged.len() });
+            }
         }
     }
     Ok(())
