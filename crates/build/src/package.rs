@@ -14,8 +14,8 @@ use crate::{
     factory::{BuiltArchive, Factory},
 };
 
-/// Held while an archive is packed as small as can be: that takes 110 MB of memory.
-static SMALLEST: Mutex<()> = Mutex::new(());
+/// Held by whoever needs some 100 MB of memory: the proof of a large program, packing as small as can be.
+pub(crate) static MEMORY: Mutex<()> = Mutex::new(());
 
 impl Assembled {
     /// Packs the tree and puts it into `dist/`.
@@ -32,7 +32,7 @@ impl Assembled {
             kinds.push((Compression::Gzip, ".tar.gz"));
         }
         // While another archive is at it, gzip comes first.
-        if SMALLEST.try_lock().is_err() {
+        if MEMORY.try_lock().is_err() {
             kinds.reverse();
         }
         let mut files = Vec::new();
@@ -59,7 +59,7 @@ impl Assembled {
         let top = RelPath::new(&top).map_err(|error| BuildError::Pattern { reason: error.to_string() })?;
         let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &top);
         let _alone = match compression {
-            Compression::Zstd => SMALLEST.lock().ok(),
+            Compression::Zstd => MEMORY.lock().ok(),
             Compression::ZstdDraft | Compression::Gzip => None,
         };
         let scratch = factory.store.scratch()?;

@@ -188,7 +188,10 @@ fn symbol_claims(subject: &Subject, program: &Program, wanted: bool) -> Vec<Clai
             return vec![has_twin(outcome)];
         }
         (None, true) => return vec![has_twin(Outcome::Failed("the twins of this build are not here".to_owned()))],
-        (Some(folder), true) => Twin::find(program, folder),
+        (Some(folder), true) => {
+            let names = ALLOCATOR.into_iter().chain(MARKS).chain(subject.set.keys().map(String::as_str));
+            Twin::find(program, folder, &names.collect())
+        }
     };
     let twin = match twin {
         Ok(twin) => twin,
@@ -281,6 +284,9 @@ fn no_paths(bytes: &[u8], forbidden: &[String]) -> Outcome {
     let hits: Vec<_> = hits.take(3).collect();
     check(hits.is_empty(), hits.join("; "))
 }
+
+/// Other symbols that claims look for.
+const MARKS: [&str; 3] = ["mi_malloc", "__malloc_alloc_meta", "__stack_chk_fail"];
 
 /// The functions by which C programs have and give back memory: malloc(3), posix_memalign(3),
 /// malloc_usable_size(3). Those of two allocators must not meet in one program.

@@ -15,7 +15,7 @@ use crate::{
 
 /// What the symbols of a program tell.
 pub(crate) struct Twin {
-    /// Every name that is defined, with where: local functions may share a name.
+    /// The names that were asked for and are defined, with where: local functions may share a name.
     symbols: BTreeMap<String, BTreeSet<u64>>,
     /// Where each function begins, and its size in bytes.
     functions: BTreeMap<u64, u64>,
@@ -34,8 +34,9 @@ pub(crate) enum Protection {
 }
 
 impl Twin {
-    /// Looks through a folder for the program's twin. Names do not count, bytes do.
-    pub(crate) fn find(program: &Program, folder: &Path) -> Result<Self, String> {
+    /// Looks through a folder for the program's twin, whose file's name does not count, only its bytes; of
+    /// its symbols these `names` are kept (a large program has hundreds of thousands).
+    pub(crate) fn find(program: &Program, folder: &Path, names: &BTreeSet<&str>) -> Result<Self, String> {
         let mut seen = 0;
         let mut nearest = None;
         for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
@@ -51,7 +52,7 @@ impl Twin {
             seen += 1;
             nearest = Some(match differing_section(program, &candidate) {
                 Some(section) => format!("{name} differs in {section}"),
-                None if candidate.has_symbols => return Self::read(&candidate, &bytes),
+                None if candidate.has_symbols => return Self::read(&candidate, &bytes, names),
                 None => format!("{name} is equal, but was linked without symbols"),
             });
         }
@@ -59,14 +60,16 @@ impl Twin {
         Err(format!("none of {seen} candidates is a twin{nearest}"))
     }
 
-    fn read(program: &Program, bytes: &[u8]) -> Result<Self, String> {
+    fn read(program: &Program, bytes: &[u8], names: &BTreeSet<&str>) -> Result<Self, String> {
         let file: ElfFile64<'_, Endianness> = ElfFile64::parse(bytes).map_err(|error| error.to_string())?;
         let mut symbols: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
         let mut functions = BTreeMap::new();
         let mut mimalloc = BTreeSet::new();
         for symbol in file.symbols().filter(|symbol| !symbol.is_undefined()) {
             let Ok(name) = symbol.name() else { continue };
-            symbols.entry(name.to_owned()).or_default().insert(symbol.address());
+            if names.contains(name) {
+                symbols.entry(name.to_owned()).or_default().insert(symbol.address());
+            }
             if symbol.kind() == SymbolKind::Text {
                 functions.insert(symbol.address(), symbol.size());
                 // `malloc` and `mi_malloc` are one function of two names.
