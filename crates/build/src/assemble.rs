@@ -81,7 +81,9 @@ impl Assembled {
                 manifest.toolchain.insert(tool.clone(), source);
             }
             for (path, kind) in factory.store.listing(output)?.iter() {
-                let Some(to) = place(path, is_listed, &variant.tool, variant.only.as_deref()) else { continue };
+                let Some(to) = place(path, is_listed, variant.tool.get_ref(), variant.only.as_deref()) else {
+                    continue;
+                };
                 let file = factory.store.tree_path(output).join(path);
                 add(&wanted.variant, &mut contents, &mut manifest, name, to, kind.clone(), Bytes::File(file))?;
             }
@@ -101,11 +103,11 @@ impl Assembled {
             }
         }
         let text = serde_json::to_string_pretty(&manifest).expect("plain data") + "\n";
-        let at = RelPath::new(&format!("share/rst/{}.manifest.json", variant.tool)).expect("a plain name");
+        let at = RelPath::new(&format!("share/rst/{}.manifest.json", variant.tool.get_ref())).expect("a plain name");
         let kind = Kind::File { executable: false, digest: Digest::of(&text), size: text.len() as u64 };
         contents.insert(at, Contents { kind, bytes: Bytes::Text(text) });
         let tree = lay_out(factory, &contents)?;
-        Ok(Self { wanted: wanted.clone(), tool: variant.tool.clone(), tree, manifest, outputs: listed })
+        Ok(Self { wanted: wanted.clone(), tool: variant.tool.get_ref().clone(), tree, manifest, outputs: listed })
     }
 
     pub(crate) fn file_name(&self, ending: &str) -> String {

@@ -7,7 +7,7 @@ use fs_err as fs;
 use globset::GlobBuilder;
 use rst_model::{Collect, RelPath};
 
-use crate::error::BuildError;
+use crate::{compose::LICENSES, error::BuildError};
 
 /// Copies what each rule names from the work folder to the output folder.
 pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(), BuildError> {
@@ -15,7 +15,8 @@ pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(
     for rule in rules {
         let found = matching(&work, rule)?;
         if found.is_empty() && !rule.optional {
-            return Err(BuildError::NotMade { path: rule.from.clone() });
+            let key = if rule.to.starts_with(LICENSES) { "license-files" } else { "[install]" };
+            return Err(BuildError::NotMade { path: rule.from.clone(), key });
         }
         for file in &found {
             let to = match rule.to.strip_suffix('/') {

@@ -32,10 +32,12 @@ pub enum BuildError {
         no_space: bool,
     },
     /// A build ended well but a file of `install` is not there.
-    #[error("build left no `{path}`, which the recipe's install table names")]
+    #[error("build left no `{path}`, which the recipe names in {key}")]
     NotMade {
         /// Relative to the work folder.
         path: String,
+        /// `[install]` or `license-files`.
+        key: &'static str,
     },
     /// A link that leads out of the work folder.
     #[error("`{path}` leads out of the build's folder")]
@@ -44,7 +46,7 @@ pub enum BuildError {
         path: String,
     },
     /// A pattern or path of a recipe that cannot be used.
-    #[error("install table: {reason}")]
+    #[error("{reason}")]
     Pattern {
         /// Why.
         reason: String,

@@ -9,7 +9,10 @@ use std::{
 };
 
 use fs_err as fs;
-use rst_model::{Action, CacheMount, Command, Digest, Platform, RelPath, Step};
+use rst_model::{
+    Action, CacheMount, Command, Digest, Step,
+    event::{Event, Reporter},
+};
 use rst_sandbox::{Cancel, Mount, MountSource, Spec};
 use rst_store::{ActionResult, Held, Scratch, Store};
 
@@ -20,7 +23,7 @@ use crate::{
     driver,
     error::BuildError,
     factory::memory_of,
-    toolchain::{Zig, seed_steps},
+    toolchain::{Libc, Zig},
 };
 
 /// What running an action needs beside the action.
@@ -30,14 +33,15 @@ pub(crate) struct Executor<'a> {
     pub cancel: &'a Cancel,
     /// Whether caches of tools may be used; without, every action starts from nothing.
     pub warm: bool,
+    pub reporter: &'a dyn Reporter,
 }
 
 /// How many of a log's lines an error shows.
 const LAST_LINES: usize = 30;
 
 impl Executor<'_> {
-    /// Runs an action unless its result is there already, and keeps the result.
-    pub(crate) fn run(&self, action: &Action, version: &str) -> Result<ActionResult, BuildError> {
+    /// Runs an action, which links with these libcs, unless its result is there already, and keeps it.
+    pub(crate) fn run(&self, action: &Action, version: &str, libcs: &[Libc]) -> Result<ActionResult, BuildError> {
         let key = action.key();
         // Another process may be at the same action: wait for it, then take its result.
         let _held = self.store.hold(&key.to_string())?;
@@ -47,7 +51,7 @@ impl Executor<'_> {
         let begun = Instant::now();
         let (scratch, work) = self.work_folder()?;
         let action = &self.as_run(action, &work)?;
-        self.prepare(action, &work)?;
+        self.prepare(action, libcs, &work)?;
         let _cache_held = self.hold_cache(action)?;
         let log = self.store.log_path(key);
         let spec = self.spec(action, &work, action.steps.clone(), &log)?;
@@ -66,10 +70,10 @@ impl Executor<'_> {
     }
 
     /// Opens a shell where the action would run.
-    pub(crate) fn shell(&self, action: &Action) -> Result<(), BuildError> {
+    pub(crate) fn shell(&self, action: &Action, libcs: &[Libc]) -> Result<(), BuildError> {
         let (_scratch, work) = self.work_folder()?;
         let action = &self.as_run(action, &work)?;
-        self.prepare(action, &work)?;
+        self.prepare(action, libcs, &work)?;
         let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
         for command in action.steps.iter().flat_map(|step| self.with_jobs(step.clone()).commands) {
             let words: Vec<_> = command.argv.iter().map(|word| quoted(word)).collect();
@@ -121,7 +125,7 @@ impl Executor<'_> {
     }
 
     /// Fills the work folder: sources copied, files written, Zig's compiled libc laid in.
-    fn prepare(&self, action: &Action, work: &Path) -> Result<(), BuildError> {
+    fn prepare(&self, action: &Action, libcs: &[Libc], work: &Path) -> Result<(), BuildError> {
         for folder in ["home", "bin", "out", "dest", "src", "tmp"] {
             fs::create_dir_all(work.join(folder))?;
         }
@@ -138,7 +142,9 @@ impl Executor<'_> {
             write_file(&work.join(path), text)?;
         }
         if self.warm && !action.unsandboxed {
-            self.lay_in_seed(action, work)?;
+            for libc in libcs {
+                self.lay_in(*libc, action, work)?;
+            }
         }
         Ok(())
     }
@@ -230,12 +236,14 @@ impl Executor<'_> {
         }
     }
 
-    /// Copies Zig's compiled musl and compiler_rt into the work folder, compiling them when nobody
-    /// has. They depend on Zig and the platform alone, so they are no part of any action's key.
-    fn lay_in_seed(&self, action: &Action, work: &Path) -> Result<(), BuildError> {
-        let Some(zig) = action.mounts.get(Zig::MOUNT) else { return Ok(()) };
-        let toolchain = Zig { platform: action.platform, host: rst_model::Arch::HOST };
-        let seed = seed_action(action, toolchain, *zig);
+    /// Copies one of Zig's compiled libcs into the work folder, compiling it when nobody has. It depends on
+    /// the tools and the target alone, so it is no part of any action's key.
+    fn lay_in(&self, libc: Libc, action: &Action, work: &Path) -> Result<(), BuildError> {
+        let tools = [Zig::MOUNT.to_owned(), tool_mount(ROOT_TOOL)];
+        let mounts = tools.into_iter().filter_map(|target| Some((target.clone(), *action.mounts.get(&target)?)));
+        let mut env = driver::base_env(EPOCH);
+        env.extend(Zig::env());
+        let seed = libc.seed(mounts.collect(), env);
         let key = seed.key();
         let _held = self.store.hold(&key.to_string())?;
         let output = match self.store.result(key) {
@@ -248,8 +256,11 @@ impl Executor<'_> {
 
     fn make_seed(&self, seed: &Action, key: Digest) -> Result<Digest, BuildError> {
         let begun = Instant::now();
+        let name = seed.name.clone();
+        self.reporter.event(Event::Preparing { name: name.clone() });
         self.store.remember(&memory_of(&seed.name, seed.platform), seed)?;
         let (_scratch, work) = self.work_folder()?;
+        fs::create_dir_all(work.join("tmp"))?;
         for (path, text) in &seed.files {
             write_file(&work.join(path), text)?;
         }
@@ -265,32 +276,9 @@ impl Executor<'_> {
             unsandboxed: false,
         };
         self.store.record(key, &result)?;
+        let (seconds, cpu_seconds) = (result.seconds, result.cpu_seconds);
+        self.reporter.event(Event::Prepared { name, seconds, cpu_seconds });
         Ok(result.output)
-    }
-}
-
-fn seed_action(of: &Action, zig: Zig, tree: Digest) -> Action {
-    let root = tool_mount(ROOT_TOOL);
-    let mut mounts = BTreeMap::from([(Zig::MOUNT.to_owned(), tree)]);
-    if let Some(tree) = of.mounts.get(&root) {
-        mounts.insert(root, *tree);
-    }
-    let mut files = zig.commands();
-    let source = RelPath::new("seed.c").expect("a plain name");
-    files.insert(source, "int main(void) { return 0; }\n".to_owned());
-    let mut env = driver::base_env(EPOCH);
-    env.extend(zig.env());
-    Action {
-        name: "zig-libc".to_owned(),
-        platform: Platform { ..zig.platform },
-        mounts,
-        checkouts: BTreeMap::new(),
-        files,
-        env,
-        steps: seed_steps(zig),
-        collect: Vec::new(),
-        cache: None,
-        unsandboxed: false,
     }
 }
 

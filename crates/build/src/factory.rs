@@ -26,6 +26,7 @@ use crate::{
     project::Project,
     schedule::{self, Lane, Limits, Task},
     supply::{ordered, sources},
+    toolchain::{Libc, libcs_of},
 };
 
 pub(crate) type Tasks<'a> = Vec<Task<'a, BuildError>>;
@@ -86,6 +87,9 @@ pub struct BuiltComponent {
     pub size: u64,
     /// Its output.
     pub output: Digest,
+    /// Where the output lies in the store, for a component that was asked for by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
 }
 
 /// A file in `dist/`.
@@ -171,7 +175,7 @@ impl Factory<'_> {
         for source in wanted {
             self.fetch(graph, source)?;
         }
-        self.executor().shell(&compose(graph, id, &outputs))
+        self.executor().shell(&compose(graph, id, &outputs), &libcs_of_node(graph, id))
     }
 
     /// The tasks, in an order in which each comes after what it waits for.
@@ -233,16 +237,16 @@ impl Factory<'_> {
                 self.reporter.event(Event::Cached { step });
                 result
             }
-            None => self.run_action(&action, step)?,
+            None => self.run_action(&action, &libcs_of_node(graph, id), step)?,
         };
         results.lock().expect("no task panics while holding it").insert(id, result);
         Ok(())
     }
 
-    fn run_action(&self, action: &Action, step: Step) -> Result<ActionResult, BuildError> {
+    fn run_action(&self, action: &Action, libcs: &[Libc], step: Step) -> Result<ActionResult, BuildError> {
         self.reporter.event(Event::Started { step: step.clone() });
         self.store.remember(&memory_of(&action.name, action.platform), action)?;
-        match self.executor().run(action, &step.version) {
+        match self.executor().run(action, &step.version, libcs) {
             Ok(result) => {
                 self.reporter.event(Event::Finished {
                     step,
@@ -286,7 +290,13 @@ impl Factory<'_> {
     }
 
     fn executor(&self) -> Executor<'_> {
-        Executor { store: self.store, jobs: self.settings.jobs, cancel: self.cancel, warm: self.settings.warm }
+        Executor {
+            store: self.store,
+            jobs: self.settings.jobs,
+            cancel: self.cancel,
+            warm: self.settings.warm,
+            reporter: self.reporter.as_ref(),
+        }
     }
 
     fn line(&self, graph: &Graph, id: NodeId, result: &ActionResult, found: &[NodeId]) -> BuiltComponent {
@@ -297,8 +307,14 @@ impl Factory<'_> {
             cached: found.contains(&id),
             size: self.store.listing(result.output).map(|listing| listing.size()).unwrap_or_default(),
             output: result.output,
+            path: graph.asked.contains(&id).then(|| self.store.tree_path(result.output)),
         }
     }
+}
+
+fn libcs_of_node(graph: &Graph, id: NodeId) -> Vec<Libc> {
+    let node = &graph.nodes[id];
+    libcs_of(&node.component.driver, node.platform)
 }
 
 /// Under which name the store remembers the last action of a component, for `explain` and `log`.

@@ -21,12 +21,16 @@ pub struct Request {
 }
 
 impl std::str::FromStr for Request {
-    type Err = std::convert::Infallible;
+    type Err = String;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text.split_once('@') {
-            Some((name, version)) => Request { name: name.to_owned(), version: Some(version.to_owned()) },
-            None => Request { name: text.to_owned(), version: None },
-        })
+        let (name, version) = match text.split_once('@') {
+            Some((name, version)) => (name, Some(version.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() || version.as_deref() == Some("") {
+            return Err("expected NAME or NAME@VERSION".to_owned());
+        }
+        Ok(Request { name: name.to_owned(), version })
     }
 }
 
@@ -105,7 +109,7 @@ pub enum GraphError {
     Lock(#[from] LockError),
     /// The name means nothing.
     #[error("there is no tool, archive or component `{name}`")]
-    #[diagnostic(help("there are: {}", known.join(", ")))]
+    #[diagnostic(help("{}", rst_model::names::way_out(name, known)))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -137,7 +141,7 @@ impl Graph {
         let variants: Vec<_> = project
             .archives
             .iter()
-            .filter(|(name, variant)| **name == request.name || variant.tool == request.name)
+            .filter(|(name, variant)| **name == request.name || *variant.tool.get_ref() == request.name)
             .collect();
         if variants.is_empty() {
             if !project.book.names().contains(&request.name) {
@@ -152,12 +156,12 @@ impl Graph {
             return Ok(());
         }
         for (name, variant) in variants {
-            let tool = Request { name: variant.tool.clone(), version: request.version.clone() };
+            let tool = Request { name: variant.tool.get_ref().clone(), version: request.version.clone() };
             let version = asked_version(project, &tool)?;
             let lines = variant.line.iter().find(|(line, _)| version.in_line(line)).map(|(_, of)| of);
             let mut components = Vec::new();
-            for component in &variant.components {
-                let version = if *component == variant.tool {
+            for component in variant.components.iter().map(toml::Spanned::get_ref) {
+                let version = if component == variant.tool.get_ref() {
                     version.clone()
                 } else {
                     let line = lines.and_then(|lines| lines.get(component));

@@ -6,10 +6,11 @@ use std::{
 };
 
 use fs_err as fs;
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::Diagnostic;
 use rst_model::{
-    Archives, Lock, RelPath,
+    Archives, Lock, RelPath, names,
     recipe::{Book, RecipeError},
+    toml_file::{self, SyntaxError},
 };
 
 /// All that a person writes, checked.
@@ -55,18 +56,13 @@ pub enum ProjectError {
     #[diagnostic(transparent)]
     Recipe(#[from] RecipeError),
     /// Another file is wrong.
-    #[error("{message}")]
-    Syntax {
-        /// What the parser says.
-        message: String,
-        /// The file.
-        #[source_code]
-        text: NamedSource<String>,
-        /// Where.
-        #[label("here")]
-        at: SourceSpan,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Syntax(#[from] SyntaxError),
 }
+
+const LOCK: &str = "build/lock.toml";
+const ARCHIVES: &str = "build/archives.toml";
 
 impl Project {
     /// Finds the project at or above a folder and reads it.
@@ -97,31 +93,35 @@ impl Project {
             if !file.ends_with(".patch") {
                 return Err(ProjectError::Stray(shown(root, &path)));
             }
-            book.add_patch(recipe, line, file, fs::read_to_string(&path)?)?;
+            book.add_patch(recipe, line, &shown(root, &path), fs::read_to_string(&path)?)?;
         }
         book.check()?;
-        let lock = parse(root, "build/lock.toml", Some(Lock::default()))?;
-        let archives = parse(root, "build/archives.toml", None)?;
+        let lock = match root.join(LOCK).exists() {
+            true => toml_file::parse(&toml_file::named(LOCK, fs::read_to_string(root.join(LOCK))?))?,
+            false => Lock::default(),
+        };
+        let archives = read_archives(root, &book)?;
         Ok(Self { root: root.to_owned(), book, lock, archives, etc: read_etc(&root.join("build/etc"))? })
     }
 
     /// Where the lock lies.
     pub fn lock_path(&self) -> PathBuf {
-        self.root.join("build/lock.toml")
+        self.root.join(LOCK)
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(root: &Path, name: &str, absent: Option<T>) -> Result<T, ProjectError> {
-    let path = root.join(name);
-    if let (Some(value), false) = (absent, path.exists()) {
-        return Ok(value);
+fn read_archives(root: &Path, book: &Book) -> Result<Archives, ProjectError> {
+    let text = toml_file::named(ARCHIVES, fs::read_to_string(root.join(ARCHIVES))?);
+    let archives: Archives = toml_file::parse(&text)?;
+    let known = book.names();
+    for name in archives.values().flat_map(|variant| variant.components.iter().chain([&variant.tool])) {
+        if !known.contains(name.get_ref()) {
+            let message = format!("there is no recipe `{}`", name.get_ref());
+            let help = names::way_out(name.get_ref(), &known);
+            return Err(SyntaxError::at(&text, name.span(), message, Some(help)).into());
+        }
     }
-    let text = fs::read_to_string(&path)?;
-    toml::from_str(&text).map_err(|error| ProjectError::Syntax {
-        message: error.message().to_owned(),
-        at: error.span().unwrap_or(0..0).into(),
-        text: NamedSource::new(name, text).with_language("TOML"),
-    })
+    Ok(archives)
 }
 
 fn read_etc(etc: &Path) -> Result<BTreeMap<String, BTreeMap<RelPath, EtcFile>>, ProjectError> {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use rst_model::toml_file;
 use serde::Deserialize;
 
 /// What a person has chosen for good.
@@ -22,18 +22,6 @@ pub struct Config {
     pub jobs: Option<std::num::NonZeroU16>,
 }
 
-/// A file that is there and is no configuration.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{message}")]
-#[diagnostic(help("it may have: store, mirror, debian-mirror, jobs"))]
-pub struct ConfigError {
-    message: String,
-    #[source_code]
-    text: NamedSource<String>,
-    #[label("here")]
-    at: SourceSpan,
-}
-
 impl Config {
     /// Reads the file; there need not be one.
     pub fn read(path: &Path) -> Result<Self, crate::commands::CommandError> {
@@ -41,11 +29,7 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             other => other?,
         };
-        toml::from_str(&text).map_err(|error| {
-            let at = error.span().unwrap_or(0..0).into();
-            let message = error.message().to_owned();
-            ConfigError { message, at, text: NamedSource::new(path.display().to_string(), text).with_language("TOML") }
-                .into()
-        })
+        toml_file::parse(&toml_file::named(path.display().to_string(), text))
+            .map_err(|error| error.with_help("it may have: store, mirror, debian-mirror, jobs").into())
     }
 }

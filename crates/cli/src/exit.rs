@@ -58,7 +58,7 @@ fn build(error: &BuildError) -> Exit {
         BuildError::Proof { .. } => Exit::Proof,
         BuildError::Interrupted => Exit::Interrupted,
         BuildError::Fetch(error) => fetch(error),
-        BuildError::Graph(_) => Exit::Usage,
+        BuildError::Graph(_) | BuildError::Pattern { .. } => Exit::Usage,
         BuildError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
     }

@@ -36,7 +36,7 @@ fn a_build_is_events_and_a_summary() {
     let lines = lines(&run);
     assert_eq!(
         events(&lines),
-        ["planned", "fetch-started", "fetch-finished", "started", "finished", "summary"],
+        ["planned", "fetch-started", "fetch-finished", "started", "preparing", "prepared", "finished", "summary"],
         "{run}"
     );
     let built = &lines[lines.len() - 1]["built"]["components"][0];

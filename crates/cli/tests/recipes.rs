@@ -221,6 +221,109 @@ fn a_faulty_lock_is_underlined() {
 }
 
 #[test]
+fn a_misspelt_placeholder_is_underlined() {
+    let shop = Shop::new();
+    shop.recipe("program", "", "[cc]\ndefines = ['VERSION=\"{versoin}\"']\n");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+     × `{versoin}` stands for nothing
+      ╭─[build/recipes/program.toml:8:22]
+    7 │ [cc]
+    8 │ defines = ['VERSION="{versoin}"']
+      ·                      ────┬────
+      ·                          ╰── here
+      ╰────
+     help: did you mean `version`? there are: version, cpu, arch, rust, epoch, jobs, cc, host-cc, cflags, ldflags, dest
+    "#);
+}
+
+#[test]
+fn an_install_path_that_leads_out_is_underlined() {
+    let shop = Shop::new();
+    shop.recipe("program", "", "[cc]\n[install]\n\"../bin/hello\" = \"hello\"\n");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+     × [install]: `../bin/hello` contains `..`
+      ╭─[build/recipes/program.toml:9:2]
+    8 │ [install]
+    9 │ "../bin/hello" = "hello"
+      ·  ──────┬─────
+      ·        ╰── here
+      ╰────
+    "#);
+}
+
+#[test]
+fn a_license_pattern_that_is_none_is_underlined() {
+    let shop = Shop::new();
+    shop.recipe("program", "license-files = [\"LICENSE[\"]\n", "");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+     × license-files: error parsing glob 'LICENSE[': unclosed character class; missing ']'
+      ╭─[build/recipes/program.toml:5:19]
+    4 │ homepage = "https://example.org"
+    5 │ license-files = ["LICENSE["]
+      ·                   ────┬───
+      ·                       ╰── here
+    6 │ [source]
+      ╰────
+    "#);
+}
+
+#[test]
+fn a_source_from_nowhere_is_underlined() {
+    let shop = Shop::new();
+    shop.world.recipe("program", "[source]\nstrip = 1\n");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+     × source names no place to have it from
+      ╭─[build/recipes/program.toml:5:1]
+    4 │ homepage = "https://example.org"
+    5 │ [source]
+      · ────┬───
+      ·     ╰── in this table
+    6 │ strip = 1
+      ╰────
+     help: one of: https, debian, go-module, crate, wheel, rustup, debian-packages
+    "#);
+}
+
+#[test]
+fn an_install_table_without_a_driver_is_refused() {
+    let shop = Shop::new();
+    shop.recipe("program", "", "[install]\n\"bin/hello\" = \"hello\"\n");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+     × recipe has an [install] table but no driver that would build anything
+      ╭─[build/recipes/program.toml:1:8]
+    1 │ name = "program"
+      ·        ────┬────
+      ·            ╰── of this recipe
+    2 │ summary = "a test"
+      ╰────
+     help: add one of [cc], [autotools], [make], [meson], [cargo], [go]
+    "#);
+}
+
+#[test]
+fn a_patch_says_what_it_is_for_and_is_for_a_recipe() {
+    let shop = Shop::new();
+    shop.world.write("build/patches/program/fix.patch", "Why: it must.\n\n--- a/x\n+++ b/x\n");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+    × build/patches/program/fix.patch does not say `Upstream:`
+    help: a patch begins with `Why:`, `Upstream:` (its state there) and `Can go:` (when), each with words
+    "#);
+    shop.world.write("build/patches/program/fix.patch", "Why: it must.\nUpstream: sent.\nCan go: with 2.0.\n");
+    shop.world.write("build/patches/porgram/fix.patch", "");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+    × build/patches/porgram/fix.patch is for `porgram`, and there is no such recipe
+    help: did you mean `program`? there are: library, program
+    "#);
+}
+
+#[test]
+fn a_request_without_a_version_after_the_at_is_refused() {
+    let shop = Shop::new();
+    let run = shop.world.rst(["lock", "program@"]).exits(2);
+    assert!(run.shown().contains("expected NAME or NAME@VERSION"), "{run}");
+}
+
+#[test]
 fn an_archive_of_what_has_no_recipe_is_refused() {
     let shop = Shop::new();
     shop.world.write(
@@ -228,8 +331,14 @@ fn an_archive_of_what_has_no_recipe_is_refused() {
         "[program-full]\ntool = \"program\"\nsummary = \"all\"\ncomponents = [\"program\", \"nothing\"]\n",
     );
     insta::assert_snapshot!(shop.refuses("program"), @r#"
-    × there is no recipe `nothing`
-    help: there are: library, program
+     × there is no recipe `nothing`
+      ╭─[build/archives.toml:4:26]
+    3 │ summary = "all"
+    4 │ components = ["program", "nothing"]
+      ·                          ────┬────
+      ·                              ╰── here
+      ╰────
+     help: there are: library, program
     "#);
 }
 
@@ -238,7 +347,7 @@ fn a_name_that_means_nothing_brings_those_that_mean_something() {
     let shop = Shop::new();
     insta::assert_snapshot!(shop.refuses("porgram"), @r#"
     × there is no tool, archive or component `porgram`
-    help: there are: library, program
+    help: did you mean `program`? there are: library, program
     "#);
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 use crate::{Digest, Platform, RelPath, Version, recipe::AllocatorChoice};
 
@@ -11,15 +12,15 @@ use crate::{Digest, Platform, RelPath, Version, recipe::AllocatorChoice};
 pub type Archives = BTreeMap<String, Variant>;
 
 /// One kind of archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Variant {
     /// The recipe that it is named and versioned after.
-    pub tool: String,
+    pub tool: Spanned<String>,
     /// What a person reads in `rst build --help` and the manifest.
     pub summary: String,
     /// The recipes in it, the tool's included.
-    pub components: Vec<String>,
+    pub components: Vec<Spanned<String>>,
     /// Of the components' files only these (paths or folders ending in `/`); absent: all.
     #[serde(default)]
     pub only: Option<Vec<String>>,

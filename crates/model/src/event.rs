@@ -79,6 +79,20 @@ pub enum Event {
         /// One line.
         reason: String,
     },
+    /// A libc is being compiled, once for all that is linked with it.
+    Preparing {
+        /// `libc-x86_64-linux-musl`
+        name: String,
+    },
+    /// It is there.
+    Prepared {
+        /// `libc-x86_64-linux-musl`
+        name: String,
+        /// Wall time.
+        seconds: f64,
+        /// CPU time of all processes.
+        cpu_seconds: f64,
+    },
     /// An archive is being proved and packed.
     Packing {
         /// `podman-full-linux-amd64`

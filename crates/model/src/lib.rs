@@ -8,9 +8,11 @@ mod cancel;
 mod digest;
 pub mod event;
 mod lock;
+pub mod names;
 mod path;
 mod platform;
 pub mod recipe;
+pub mod toml_file;
 mod tree;
 mod version;
 

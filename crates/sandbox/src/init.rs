@@ -12,6 +12,7 @@ use nix::{
     sched::{CloneFlags, unshare},
     sys::{
         prctl,
+        resource::{Resource, getrlimit, setrlimit},
         signal::Signal,
         stat::{Mode, umask},
     },
@@ -147,8 +148,22 @@ fn inner(desk: &Desk) -> Result<(), Refusal> {
     unshare(CloneFlags::CLONE_NEWUSER).tried("namespaces cannot be nested")?;
     map_ids(BUILDER, 0, 0)?;
     prctl::set_no_new_privs().tried("no_new_privs")?;
+    set_limits()?;
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
     tell(verdict, &steps::run(&spec, log.as_ref()))
+}
+
+/// Limits that programs look at, the same on every machine that allows so much: no core files, the
+/// kernel's usual stack, files enough for a linker.
+fn set_limits() -> Result<(), Refusal> {
+    for (resource, wanted) in
+        [(Resource::RLIMIT_CORE, 0), (Resource::RLIMIT_STACK, 8 << 20), (Resource::RLIMIT_NOFILE, 16_384)]
+    {
+        let (_, hard) = getrlimit(resource).tried("limits cannot be read")?;
+        let limit = hard.min(wanted);
+        setrlimit(resource, limit, limit).tried("limits cannot be set")?;
+    }
+    Ok(())
 }
 
 /// One user and one group of the namespace outside become `inside` in this one.

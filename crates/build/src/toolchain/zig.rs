@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use rst_model::{Action, Arch, Command, Platform, RelPath, Step};
+use rst_model::{Action, Arch, Command, Digest, Platform, RelPath, Step};
 
 /// The Zig toolchain for one platform.
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +25,25 @@ impl Zig {
     /// Where its cache of musl and compiler_rt is seen.
     pub const CACHE: &'static str = "/b/zig-cache";
     const ZIG: &'static str = "/zig/ziglang/zig";
+    /// The options of a link on which Zig's libc depends: one optimisation level for all, since Zig
+    /// compiles it anew for each.
+    const LINK: [&'static str; 2] = ["-Os", "-fno-sanitize=undefined"];
 
     /// The commands, as files of the work folder; `/b/bin` is first in PATH.
     pub fn commands(self) -> BTreeMap<RelPath, String> {
-        let target = self.platform.musl_triple();
-        let host = format!("{}-linux-musl", self.host.cpu());
-        // The oldest glibc that Zig knows well: proc macros are loaded by rustc, which is linked with glibc.
-        let host_gnu = format!("{}-linux-gnu.2.17", self.host.cpu());
+        let target = Libc::Musl(self.platform.arch).triple();
+        let host = Libc::Musl(self.host).triple();
+        let host_gnu = Libc::Glibc(self.host).triple();
+        // What a build says of its own helpers differs from one to the next, and Zig would compile a libc
+        // for each: the same options for all, as in a seed.
+        let helper = Self::LINK.join(" ");
         let zig = Self::ZIG;
         [
             ("cc", twin_linker(zig, &format!("{zig} cc -target {target}"))),
             ("c++", format!("#!/bin/sh\nexec {zig} c++ -target {target} \"$@\"\n")),
-            ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\"\n")),
+            ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\" {helper} -g0 -s\n")),
             ("rust-cc", rust_linker("/b/bin/cc")),
-            ("host-rust-cc", rust_linker(&format!("{zig} cc -target {host_gnu}"))),
+            ("host-rust-cc", rust_linker(&format!("{zig} cc -target {host_gnu} {helper}"))),
             ("ar", format!("#!/bin/sh\nexec {zig} ar \"$@\"\n")),
             // libtool looks for one, though it links by the compiler.
             ("ld", format!("#!/bin/sh\nexec {zig} ld.lld \"$@\"\n")),
@@ -51,7 +56,7 @@ impl Zig {
     }
 
     /// Variables that Zig itself reads.
-    pub fn env(self) -> BTreeMap<String, String> {
+    pub fn env() -> BTreeMap<String, String> {
         [
             ("ZIG_GLOBAL_CACHE_DIR", Self::CACHE),
             ("ZIG_LOCAL_CACHE_DIR", Self::CACHE),
@@ -80,19 +85,61 @@ impl Zig {
         .to_vec()
     }
 
-    /// Options that every program is linked with. One optimisation level for all, since Zig builds
-    /// musl and compiler_rt anew for each.
+    /// Options that every program is linked with.
     pub fn ldflags(self) -> Vec<String> {
-        ["-Os", "-fno-sanitize=undefined", "-static", "-Wl,--gc-sections", "-s"].map(str::to_owned).to_vec()
+        Self::LINK.into_iter().chain(["-static", "-Wl,--gc-sections", "-s"]).map(str::to_owned).collect()
     }
 }
 
-/// Compiles one empty program with the flags that all programs have, so that musl and compiler_rt
-/// are in Zig's cache.
-pub fn seed_steps(zig: Zig) -> Vec<Step> {
-    let argv = ["cc", "-fstack-protector-strong", "seed.c", "-o", "seed"];
-    let argv = argv.into_iter().map(str::to_owned).chain(zig.ldflags()).collect();
-    vec![Step { commands: vec![Command { argv, cwd: Action::WORK.to_owned(), env: BTreeMap::new() }] }]
+/// A libc that Zig compiles when it links the first program with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Libc {
+    /// Of what is shipped, and of tools that run while building.
+    Musl(Arch),
+    /// Of Rust's build scripts and proc macros: rustc loads them, and is linked with glibc.
+    Glibc(Arch),
+}
+
+impl Libc {
+    /// Zig's name of the target.
+    pub fn triple(self) -> String {
+        match self {
+            Self::Musl(arch) => format!("{}-linux-musl", arch.cpu()),
+            // The oldest that Zig knows well.
+            Self::Glibc(arch) => format!("{}-linux-gnu.2.17", arch.cpu()),
+        }
+    }
+
+    fn arch(self) -> Arch {
+        match self {
+            Self::Musl(arch) | Self::Glibc(arch) => arch,
+        }
+    }
+
+    /// The action after which this libc is in Zig's cache: it links an empty program as all are linked.
+    pub fn seed(self, mounts: BTreeMap<String, Digest>, env: BTreeMap<String, String>) -> Action {
+        let own: &[&str] = match self {
+            Self::Musl(_) => &["-static", "-Wl,--gc-sections", "-s"],
+            // As rustc links a build script.
+            Self::Glibc(_) => &["-pie", "-Wl,--strip-debug"],
+        };
+        let triple = self.triple();
+        let words = [Zig::ZIG, "cc", "-target", &triple, "-fstack-protector-strong", "seed.c", "-o", "seed"];
+        let argv = words.iter().chain(&Zig::LINK).chain(own).map(|word| word.to_string()).collect();
+        let source = RelPath::new("seed.c").expect("a plain name");
+        Action {
+            name: format!("libc-{triple}"),
+            platform: Platform { arch: self.arch() },
+            mounts,
+            checkouts: BTreeMap::new(),
+            files: [(source, "int main(void) { return 0; }\n".to_owned())].into(),
+            env,
+            steps: vec![Step { commands: vec![Command { argv, cwd: Action::WORK.to_owned(), env: BTreeMap::new() }] }],
+            collect: Vec::new(),
+            cache: None,
+            unsandboxed: false,
+        }
+    }
 }
 
 fn twin_linker(zig: &str, zig_cc: &str) -> String {

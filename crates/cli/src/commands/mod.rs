@@ -10,7 +10,6 @@ use miette::Diagnostic;
 
 use crate::{
     args::{Arguments, Command},
-    config::ConfigError,
     setup::Setup,
 };
 
@@ -22,7 +21,7 @@ pub enum CommandError {
     Build(#[from] rst_build::BuildError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] rst_model::toml_file::SyntaxError),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Project(#[from] rst_build::ProjectError),

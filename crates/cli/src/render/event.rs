@@ -151,6 +151,8 @@ impl Reporter for Live {
             Event::FetchFinished { source, .. } => self.end(&mut view, source),
             Event::Finished { step, .. } | Event::Failed { step, .. } => self.end(&mut view, &step.to_string()),
             Event::Packed { archive, .. } => self.end(&mut view, archive),
+            Event::Preparing { name } => self.begin(&mut view, name, ProgressBar::new_spinner(), BUILDING),
+            Event::Prepared { name, .. } => self.end(&mut view, name),
             _ => {}
         }
         if let Some(line) = line(&event, &count) {
@@ -221,7 +223,11 @@ fn line(event: &Event, count: &str) -> Option<String> {
         Event::Packed { archive, seconds } if *seconds >= 1.0 => {
             format!("proved and packed {archive} in {seconds:.1} s")
         }
-        Event::FetchStarted { .. }
+        Event::Prepared { name, seconds, cpu_seconds } => {
+            format!("built {name} in {seconds:.1} s ({cpu_seconds:.1} CPU-s)")
+        }
+        Event::Preparing { .. }
+        | Event::FetchStarted { .. }
         | Event::FetchProgress { .. }
         | Event::Cached { .. }
         | Event::Packing { .. }

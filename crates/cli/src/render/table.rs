@@ -66,6 +66,10 @@ pub fn summary(built: &Built, format: Format) -> Result<(), CommandError> {
         ]);
     }
     print_rows(&rows);
+    let asked = built.components.iter().filter_map(|line| Some((&line.step, line.path.as_ref()?)));
+    for (step, path) in asked {
+        println!("\n{step} is in {}", path.display());
+    }
     if !built.archives.is_empty() {
         println!();
     }

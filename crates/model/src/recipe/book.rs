@@ -8,7 +8,14 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::{AllocatorChoice, Driver, Install, Recipe, RecipeError, SourceSpec, authored::Line};
-use crate::{Digest, Version};
+use crate::{Digest, RelPath, Version, names, toml_file};
+
+/// What stands at the head of a patch.
+const PATCH_HEADER: [&str; 3] = ["Why:", "Upstream:", "Can go:"];
+
+/// What stands in braces in a recipe, beside `{version}` and the groups of a `pattern`.
+const PLACEHOLDERS: [&str; 11] =
+    ["version", "cpu", "arch", "rust", "epoch", "jobs", "cc", "host-cc", "cflags", "ldflags", "dest"];
 
 /// Every recipe, by name.
 #[derive(Debug, Default)]
@@ -62,12 +69,8 @@ impl Component {
 impl Book {
     /// Adds a recipe file. `path` is what errors show.
     pub fn add(&mut self, path: &str, text: String) -> Result<(), RecipeError> {
-        let text = NamedSource::new(path, text).with_language("TOML");
-        let recipe: Recipe = toml::from_str(text.inner()).map_err(|error| RecipeError::Syntax {
-            message: error.message().to_owned(),
-            at: error.span().unwrap_or(0..0).into(),
-            text: text.clone(),
-        })?;
+        let text = toml_file::named(path, text);
+        let recipe: Recipe = toml_file::parse(&text)?;
         let name = recipe.name.get_ref().clone();
         let page = Page { recipe, text, patches: BTreeMap::new() };
         let stem = path.rsplit('/').next().and_then(|file| file.strip_suffix(".toml"));
@@ -84,14 +87,23 @@ impl Book {
         Ok(())
     }
 
-    /// Adds a patch for a recipe: for one line of it, or for all.
-    pub fn add_patch(&mut self, recipe: &str, line: Option<&str>, file: &str, text: String) -> Result<(), RecipeError> {
+    /// Adds a patch for a recipe: for one line of it, or for all. `path` is what errors show.
+    pub fn add_patch(&mut self, recipe: &str, line: Option<&str>, path: &str, text: String) -> Result<(), RecipeError> {
+        let file = path.rsplit('/').next().unwrap_or(path);
         let known = self.names();
-        let page = self.pages.get_mut(recipe).ok_or_else(|| RecipeError::Unknown { name: recipe.to_owned(), known })?;
+        let Some(page) = self.pages.get_mut(recipe) else {
+            return Err(RecipeError::PatchOfNothing { path: path.to_owned(), name: recipe.to_owned(), known });
+        };
+        let header = text.split("\n--- ").next().unwrap_or_default();
+        for field in PATCH_HEADER {
+            if !header.lines().any(|line| line.strip_prefix(field).is_some_and(|words| !words.trim().is_empty())) {
+                return Err(RecipeError::PatchHeader { path: path.to_owned(), field });
+            }
+        }
         if let Some(line) = line.filter(|line| !page.recipe.line.contains_key(*line)) {
             let lines: Vec<_> = page.recipe.line.keys().map(String::as_str).collect();
             let help = Some(format!("{recipe} has the lines: {}", lines.join(", ")));
-            let message = format!("{file} is for the line {line}, which {recipe} does not have");
+            let message = format!("{path} is for the line {line}, which {recipe} does not have");
             return Err(page.value_error(page.recipe.name.span(), message, "has no [line] for it", help));
         }
         page.patches.entry(line.unwrap_or_default().to_owned()).or_default().insert(file.to_owned(), text);
@@ -215,32 +227,99 @@ impl Page {
     /// What one file alone can show.
     fn check(&self) -> Result<(), RecipeError> {
         let recipe = &self.recipe;
-        let sections = std::iter::once(recipe.drivers()).chain(recipe.line.values().map(Line::drivers));
-        for drivers in sections {
-            if drivers.len() > 1 {
-                return Err(self.value_error(
-                    recipe.name.span(),
-                    "recipe has more than one driver".to_owned(),
-                    "expected one of [cc], [autotools], [make], [meson], [cargo], [go]",
-                    None,
-                ));
-            }
+        self.check_drivers(recipe.drivers())?;
+        for line in recipe.line.values() {
+            self.check_drivers(line.drivers())?;
         }
-        let sources =
-            std::iter::once(&recipe.source).chain(recipe.line.values().filter_map(|line| line.source.as_ref()));
+        let mut groups = BTreeSet::new();
+        let sources = std::iter::once(&recipe.source).chain(recipe.line.values().filter_map(|l| l.source.as_ref()));
         for source in sources {
-            if let Some(pattern) = &source.get_ref().pattern
-                && let Err(error) = Regex::new(pattern)
-            {
-                return Err(self.value_error(
-                    source.span(),
-                    format!("`pattern` is no regular expression: {error}"),
-                    "in this table",
-                    None,
-                ));
-            }
+            groups.extend(self.check_source(source)?);
+        }
+        let lines = recipe.line.values();
+        for install in std::iter::once(&recipe.install).chain(lines.clone().filter_map(|line| line.install.as_ref())) {
+            self.check_install(install)?;
+        }
+        for file in recipe.license_files.iter().chain(lines.filter_map(|line| line.license_files.as_ref()).flatten()) {
+            self.check_pattern(file, "license-files")?;
+        }
+        self.check_placeholders(&groups)
+    }
+
+    fn check_drivers(&self, drivers: Vec<Driver>) -> Result<(), RecipeError> {
+        if drivers.len() > 1 {
+            let help = Some("one of [cc], [autotools], [make], [meson], [cargo], [go]".to_owned());
+            let message = "recipe has more than one driver".to_owned();
+            return Err(self.value_error(self.recipe.name.span(), message, "of this recipe", help));
+        }
+        let built = !drivers.is_empty() || self.recipe.line.values().any(|line| !line.drivers().is_empty());
+        if !built && self.recipe.drivers().is_empty() && !self.recipe.install.is_empty() {
+            let help = Some("add one of [cc], [autotools], [make], [meson], [cargo], [go]".to_owned());
+            let message = "recipe has an [install] table but no driver that would build anything".to_owned();
+            return Err(self.value_error(self.recipe.name.span(), message, "of this recipe", help));
         }
         Ok(())
+    }
+
+    /// The names of the groups of its pattern.
+    fn check_source(&self, source: &toml::Spanned<SourceSpec>) -> Result<Vec<String>, RecipeError> {
+        let spec = source.get_ref();
+        if !spec.has_origin() {
+            let message = "source names no place to have it from".to_owned();
+            let help = "one of: https, debian, go-module, crate, wheel, rustup, debian-packages".to_owned();
+            return Err(self.value_error(source.span(), message, "in this table", Some(help)));
+        }
+        let Some(pattern) = &spec.pattern else { return Ok(Vec::new()) };
+        let regex = Regex::new(pattern).map_err(|error| {
+            let message = format!("`pattern` is no regular expression: {error}");
+            self.value_error(source.span(), message, "in this table", None)
+        })?;
+        Ok(regex.capture_names().flatten().map(str::to_owned).collect())
+    }
+
+    fn check_install(&self, install: &BTreeMap<String, Install>) -> Result<(), RecipeError> {
+        for (to, from) in install {
+            if let Err(error) = RelPath::new(to.trim_end_matches('/')) {
+                return Err(self.value_error(self.place_of(to), format!("[install]: {error}"), "here", None));
+            }
+            let (Install::Everywhere(from) | Install::On { from, .. }) = from;
+            self.check_pattern(from.strip_prefix("/b/").unwrap_or(from), "[install]")?;
+        }
+        Ok(())
+    }
+
+    /// A path or pattern of files of the build: relative, and not out of its folder.
+    fn check_pattern(&self, pattern: &str, key: &str) -> Result<(), RecipeError> {
+        let unplaced = pattern.strip_prefix("{dest}/").unwrap_or(pattern).trim_end_matches('/');
+        let path = RelPath::new(unplaced).map(drop).map_err(|error| error.to_string());
+        let pattern_error = || globset::Glob::new(unplaced).map(drop).map_err(|error| error.to_string());
+        path.and_then(|()| pattern_error())
+            .map_err(|error| self.value_error(self.place_of(pattern), format!("{key}: {error}"), "here", None))
+    }
+
+    /// Whatever stands in braces means something: `{versoin}` is found here, not in a build's log.
+    fn check_placeholders(&self, groups: &BTreeSet<String>) -> Result<(), RecipeError> {
+        let text = self.text.inner();
+        let braces = Regex::new(r"(?m)^[ \t]*#.*$|(.?)(\{([a-z][a-z-]*)\})").expect("a constant");
+        for found in braces.captures_iter(text) {
+            // `${prefix}` is pkg-config's own.
+            let (Some(whole), Some(name)) = (found.get(2), found.get(3)) else { continue };
+            let known = PLACEHOLDERS.contains(&name.as_str()) || groups.contains(name.as_str());
+            if known || &found[1] == "$" {
+                continue;
+            }
+            let all: Vec<_> = PLACEHOLDERS.iter().map(|name| name.to_string()).chain(groups.iter().cloned()).collect();
+            let help = names::way_out(name.as_str(), &all);
+            let message = format!("`{}` stands for nothing", whole.as_str());
+            return Err(self.value_error(whole.range(), message, "here", Some(help)));
+        }
+        Ok(())
+    }
+
+    /// Where a value stands in the text, as written.
+    fn place_of(&self, value: &str) -> std::ops::Range<usize> {
+        let start = self.text.inner().find(&format!("\"{value}\"")).map_or(0, |at| at + 1);
+        start..start + if start == 0 { 0 } else { value.len() }
     }
 
     fn value_error(
@@ -278,6 +357,12 @@ macro_rules! drivers {
 drivers!(Recipe, Line);
 
 impl SourceSpec {
+    /// Whether any place is named.
+    fn has_origin(&self) -> bool {
+        let named = [self.go_module.is_some(), self.krate.is_some(), self.wheel.is_some(), self.rustup.is_some()];
+        named.contains(&true) || !self.https.is_empty() || self.debian.is_some() || !self.debian_packages.is_empty()
+    }
+
     /// Fills `{version}` and the groups of `pattern` into a template.
     pub fn expand(&self, template: &str, version: &Version) -> Option<String> {
         let mut text = template.replace("{version}", version.as_str());
