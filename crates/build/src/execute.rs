@@ -143,7 +143,8 @@ impl Executor<'_> {
         }
         if self.warm && !action.unsandboxed {
             for libc in libcs {
-                self.lay_in(*libc, action, work)?;
+                let cache = self.compiled(*libc, &action.mounts)?;
+                self.store.checkout(cache, &work.join("zig-cache"))?;
             }
         }
         Ok(())
@@ -236,22 +237,20 @@ impl Executor<'_> {
         }
     }
 
-    /// Copies one of Zig's compiled libcs into the work folder, compiling it when nobody has. It depends on
-    /// the tools and the target alone, so it is no part of any action's key.
-    fn lay_in(&self, libc: Libc, action: &Action, work: &Path) -> Result<(), BuildError> {
+    /// Zig's cache with one of its libcs compiled, which is done now when nobody has. It depends on the tools
+    /// and the target alone, so it is no part of any action's key. `mounts` has the tools, and may have more.
+    pub(crate) fn compiled(&self, libc: Libc, mounts: &BTreeMap<String, Digest>) -> Result<Digest, BuildError> {
         let tools = [Zig::MOUNT.to_owned(), tool_mount(ROOT_TOOL)];
-        let mounts = tools.into_iter().filter_map(|target| Some((target.clone(), *action.mounts.get(&target)?)));
+        let mounts = tools.into_iter().filter_map(|target| Some((target.clone(), *mounts.get(&target)?)));
         let mut env = driver::base_env(EPOCH);
         env.extend(Zig::env());
         let seed = libc.seed(mounts.collect(), env);
         let key = seed.key();
         let _held = self.store.hold(&key.to_string())?;
-        let output = match self.store.result(key) {
-            Some(result) => result.output,
-            None => self.make_seed(&seed, key)?,
-        };
-        self.store.checkout(output, &work.join("zig-cache"))?;
-        Ok(())
+        match self.store.result(key) {
+            Some(result) => Ok(result.output),
+            None => self.make_seed(&seed, key),
+        }
     }
 
     fn make_seed(&self, seed: &Action, key: Digest) -> Result<Digest, BuildError> {

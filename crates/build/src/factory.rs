@@ -19,7 +19,7 @@ use rst_store::{ActionResult, Store};
 
 use crate::{
     assemble::Assembled,
-    compose::compose,
+    compose::{compose, tool_mount},
     error::BuildError,
     execute::Executor,
     graph::{Graph, NodeId, WantedArchive},
@@ -187,12 +187,15 @@ impl Factory<'_> {
         archives: &'s Mutex<BTreeMap<usize, Vec<BuiltArchive>>>,
     ) -> Result<Tasks<'s>, BuildError> {
         let (mut tasks, fetches) = self.fetch_tasks(graph, todo)?;
+        let libcs = self.libc_tasks(graph, todo, &fetches, &mut tasks);
         let mut builds: BTreeMap<NodeId, usize> = BTreeMap::new();
         for id in todo.iter().copied() {
             let needs = graph.nodes[id].needs.iter().filter_map(|need| builds.get(need));
             let inputs = sources(graph, id);
             let fetched = inputs.iter().filter_map(|source| fetches.get(&source.locked.tree));
-            let after = needs.chain(fetched).copied().collect();
+            let linked = libcs_of_node(graph, id);
+            let linked = linked.iter().filter_map(|libc| libcs.get(libc));
+            let after = needs.chain(fetched).chain(linked).copied().collect();
             builds.insert(id, tasks.len());
             tasks.push(Task {
                 after,
@@ -214,6 +217,35 @@ impl Factory<'_> {
             });
         }
         Ok(tasks)
+    }
+
+    /// A task for each libc that is linked with: at the front and side by side, since all else waits.
+    fn libc_tasks<'s>(
+        &'s self,
+        graph: &'s Graph,
+        todo: &[NodeId],
+        fetches: &BTreeMap<Digest, usize>,
+        tasks: &mut Tasks<'s>,
+    ) -> BTreeMap<Libc, usize> {
+        let mut libcs = BTreeMap::new();
+        if !self.settings.warm || graph.unsandboxed {
+            return libcs;
+        }
+        for (id, libc) in todo.iter().flat_map(|id| libcs_of_node(graph, *id).into_iter().map(move |libc| (id, libc))) {
+            libcs.entry(libc).or_insert_with(|| {
+                let tools = &graph.nodes[*id].sources.tools;
+                let mounts: BTreeMap<_, _> =
+                    tools.iter().map(|(name, tool)| (tool_mount(name), tool.locked.tree)).collect();
+                tasks.push(Task {
+                    after: mounts.values().filter_map(|tree| fetches.get(tree)).copied().collect(),
+                    lane: Lane::Processor,
+                    cost: 40.0,
+                    run: Box::new(move || self.executor().compiled(libc, &mounts).map(drop)),
+                });
+                tasks.len() - 1
+            });
+        }
+        libcs
     }
 
     fn build_node(

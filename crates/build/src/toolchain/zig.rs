@@ -92,7 +92,7 @@ impl Zig {
 }
 
 /// A libc that Zig compiles when it links the first program with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Libc {
     /// Of what is shipped, and of tools that run while building.
     Musl(Arch),
