@@ -14,11 +14,6 @@ use clap::Parser as _;
 
 use crate::{args::Arguments, setup::Setup};
 
-/// Memory that a proof or a packing had goes back to the system when it is over; with glibc's allocator
-/// threads keep theirs.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // The first process of a sandbox is this program too.
     rst_sandbox::init_if_asked();
