@@ -74,8 +74,8 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     let mut env = driver::base_env(EPOCH);
     env.extend(Zig::env());
     env.extend(plan.env);
-    if matches!(node.component.driver, Driver::Go(_)) {
-        files.insert(path(driver::LIBRARIES), go_sees(graph, node, outputs));
+    if let Some(flags) = env.get_mut("CGO_CFLAGS") {
+        *flags = format!("{flags} {}", go_sees(node, outputs));
     }
     Action {
         name: node.component.name.clone(),
@@ -106,8 +106,8 @@ pub(crate) fn link_time_values(graph: &Graph, id: NodeId) -> BTreeMap<String, BT
 }
 
 /// Go's cache knows Go sources and flags, not C headers, compilers or the build root: it is valid for
-/// one set of tools. The libraries' headers are told to it package by package (see [`go_sees`]), so that
-/// programs with other libraries share it.
+/// one set of tools. The libraries' headers are told to it by a flag (see [`go_sees`]): what
+/// pkg-config prints is no part of its keys.
 fn go_cache(node: &Node, mounts: &BTreeMap<String, Digest>) -> Option<CacheMount> {
     if !matches!(node.component.driver, Driver::Go(_)) {
         return None;
@@ -120,14 +120,10 @@ fn go_cache(node: &Node, mounts: &BTreeMap<String, Digest>) -> Option<CacheMount
     })
 }
 
-/// For each library its folder of `.pc` files and a digest of it and of what it needs itself.
-fn go_sees(graph: &Graph, node: &Node, outputs: &BTreeMap<NodeId, Digest>) -> String {
-    let line = |need: &NodeId| {
-        let library = &graph.nodes[*need];
-        let all: Vec<_> = std::iter::once(need).chain(&library.needs).map(|id| outputs[id]).collect();
-        format!("/deps/{}/lib/pkgconfig {}\n", library.component.name, Digest::of_json(&all).short())
-    };
-    node.needs.iter().map(line).collect()
+/// A define that nothing reads and that changes with the libraries, for flags that Go's cache keys hold.
+fn go_sees(node: &Node, outputs: &BTreeMap<NodeId, Digest>) -> String {
+    let libraries: Vec<_> = node.needs.iter().map(|need| outputs[need]).collect();
+    format!("-DRST_LIBRARIES_{}", Digest::of_json(&libraries).short())
 }
 
 fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {

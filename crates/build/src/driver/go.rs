@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rst_model::{
-    Command, RelPath, Step,
+    Command, Step,
     recipe::{Go, GoProgram},
 };
 
@@ -14,8 +14,7 @@ pub const CACHE: &str = "/gocache";
 
 pub(super) fn plan(context: &Context, options: &Go) -> Plan {
     let steps = options.program.iter().map(|program| build(context, options, program)).collect();
-    // Nothing of the libraries is in these: then all programs have them in common, and with them most of
-    // what is in Go's cache. Each package has its libraries' folders from pkg-config.
+    // Each package has its libraries' folders from pkg-config.
     let cflags = [context.zig.cflags(), vec!["-D_LARGEFILE64_SOURCE".to_owned()]].concat();
     let ldflags = context.zig.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
     let env = [
@@ -49,26 +48,9 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         steps,
         products: "out".to_owned(),
-        files: [(RelPath::new("bin/pkg-config").expect("a plain name"), PKG_CONFIG.to_owned())].into(),
+        ..Plan::default()
     }
 }
-
-/// The keys of Go's cache hold what pkg-config prints, not the headers behind it: so it prints a define
-/// that changes with the library (see [`LIBRARIES`]), which nothing reads.
-const PKG_CONFIG: &str = r#"#!/bin/sh
-for name do :; done
-case " $* " in
-*" --cflags "*)
-  while read -r folder digest; do
-    [ -e "$folder/$name.pc" ] && printf '%s ' "-DRST_LIBRARY_$digest"
-  done < /b/libraries
-esac
-exec pkgconf --static --define-prefix "$@"
-"#;
-
-/// The file of the work folder with a line for each library: its folder of `.pc` files, and the digest of
-/// all that a change of its headers would change.
-pub(crate) const LIBRARIES: &str = "libraries";
 
 /// What each program's variables are set to when it is linked, by the program's name.
 pub(crate) fn link_time_values(context: &Context, options: &Go) -> BTreeMap<String, BTreeMap<String, String>> {

@@ -56,7 +56,7 @@ pub fn plan(context: &Context) -> Plan {
     }
 }
 
-pub(crate) use go::{LIBRARIES, link_time_values};
+pub(crate) use go::link_time_values;
 
 const SOURCE: &str = "/b/src";
 const DESTINATION: &str = "/b/dest";
