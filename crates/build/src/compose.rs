@@ -26,6 +26,11 @@ pub(crate) fn tool_mount(name: &str) -> String {
     }
 }
 
+/// The trees of a node's tools, by where they are seen.
+pub(crate) fn tool_mounts(node: &Node) -> BTreeMap<String, Digest> {
+    node.sources.tools.iter().map(|(name, source)| (tool_mount(name), source.locked.tree)).collect()
+}
+
 /// The mount that stands for the whole root: the build root.
 pub(crate) const ROOT_TOOL: &str = "build-root";
 
@@ -37,10 +42,7 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     let zig = context.zig;
     let plan = driver::plan(&context);
 
-    let mut mounts = BTreeMap::new();
-    for (name, source) in &node.sources.tools {
-        mounts.insert(tool_mount(name), source.locked.tree);
-    }
+    let mut mounts = tool_mounts(node);
     for (need, name) in node.needs.iter().zip(&libraries) {
         mounts.insert(format!("/deps/{name}"), outputs[need]);
     }

@@ -76,9 +76,10 @@ impl Executor<'_> {
         self.prepare(action, libcs, &work)?;
         let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
         for command in action.steps.iter().flat_map(|step| self.with_jobs(step.clone()).commands) {
-            let words: Vec<_> = command.argv.iter().map(|word| quoted(word)).collect();
-            let env: String = command.env.iter().map(|(name, value)| format!("{name}={} ", quoted(value))).collect();
-            text.push_str(&format!("cd {}; {env}{}\n", quoted(&command.cwd), words.join(" ")));
+            let words: Vec<_> = command.argv.iter().map(|word| driver::quoted(word)).collect();
+            let env: String =
+                command.env.iter().map(|(name, value)| format!("{name}={} ", driver::quoted(value))).collect();
+            text.push_str(&format!("cd {}; {env}{}\n", driver::quoted(&command.cwd), words.join(" ")));
         }
         write_file(&work.join("commands"), &text)?;
         let shell = Command {
@@ -297,11 +298,6 @@ fn mount_build_root(tree: &Path, mount: &mut impl FnMut(&str, MountSource)) -> R
         }
     }
     Ok(())
-}
-
-/// A word as the shell takes it for itself.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Writes a file of the work folder; what begins with `#!` is a program.

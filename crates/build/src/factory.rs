@@ -19,7 +19,7 @@ use rst_store::{ActionResult, Store};
 
 use crate::{
     assemble::Assembled,
-    compose::{compose, tool_mount},
+    compose::{compose, tool_mounts},
     error::BuildError,
     execute::Executor,
     graph::{Graph, NodeId, WantedArchive},
@@ -233,9 +233,7 @@ impl Factory<'_> {
         }
         for (id, libc) in todo.iter().flat_map(|id| libcs_of_node(graph, *id).into_iter().map(move |libc| (id, libc))) {
             libcs.entry(libc).or_insert_with(|| {
-                let tools = &graph.nodes[*id].sources.tools;
-                let mounts: BTreeMap<_, _> =
-                    tools.iter().map(|(name, tool)| (tool_mount(name), tool.locked.tree)).collect();
+                let mounts = tool_mounts(&graph.nodes[*id]);
                 tasks.push(Task {
                     after: mounts.values().filter_map(|tree| fetches.get(tree)).copied().collect(),
                     lane: Lane::Processor,

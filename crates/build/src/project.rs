@@ -118,7 +118,7 @@ fn read_archives(root: &Path, book: &Book) -> Result<Archives, ProjectError> {
         if !known.contains(name.get_ref()) {
             let message = format!("there is no recipe `{}`", name.get_ref());
             let help = names::way_out(name.get_ref(), &known);
-            return Err(SyntaxError::at(&text, name.span(), message, Some(help)).into());
+            return Err(SyntaxError::at(&text, name.span(), message).with_help(help).into());
         }
     }
     Ok(archives)

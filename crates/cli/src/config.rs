@@ -30,6 +30,6 @@ impl Config {
             other => other?,
         };
         toml_file::parse(&toml_file::named(path.display().to_string(), text))
-            .map_err(|error| error.with_help("it may have: store, mirror, debian-mirror, jobs").into())
+            .map_err(|error| error.with_help("it may have: store, mirror, debian-mirror, jobs".to_owned()).into())
     }
 }

@@ -111,19 +111,12 @@ fn a_compilers_complaint_is_shown() {
 fn program_with_header(value: &str) -> World {
     let world = World::of_this_project();
     world.component("answer", "", "");
-    world.replace(
-        "build/recipes/answer.toml",
-        "[install]\n",
-        "[install]\n\"include/answer.h\" = \"answer.h\"\n\"lib/pkgconfig/answer.pc\" = \"answer.pc\"\n",
-    );
+    world.replace("build/recipes/answer.toml", "[install]\n", "[install]\n\"include/answer.h\" = \"answer.h\"\n");
     let header = format!("#define ANSWER {value}\n");
     let code = "#include \"answer.h\"\nint answer(void) { return 0; }\n";
-    let pc = "prefix=/usr\nName: answer\nDescription: one\nVersion: 1\nCflags: -I${prefix}/include\n";
-    let files = [("answer.h", header.as_str()), ("answer.c", code), ("answer.pc", pc)];
-    let entries: Vec<_> = files.iter().map(|(name, text)| file(&format!("answer/{name}"), *text)).collect();
-    world.deliver("answer-1.tar", &tar(&entries));
+    world.deliver("answer-1.tar", &tar(&[file("answer/answer.h", header), file("answer/answer.c", code)]));
 
-    let go = "package main\n\n// #cgo pkg-config: answer\n// #include <answer.h>\n// static int answer_now(void) { return ANSWER; }\nimport \"C\"\n\n\
+    let go = "package main\n\n// #include <answer.h>\n// static int answer_now(void) { return ANSWER; }\nimport \"C\"\n\n\
               func main() { println(C.answer_now()) }\n";
     go_program(&world, "asker", "[\"answer\"]", &[("main.go", go)]);
     world.pin(&["answer@1", "asker@1"]);

@@ -3,11 +3,11 @@
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use serde::de::DeserializeOwned;
 
-/// A file whose text is not what it must be.
+/// A file whose text, or a value in it, is not what it must be.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
 pub struct SyntaxError {
-    /// What the parser says.
+    /// What is wrong.
     message: String,
     /// The file.
     #[source_code]
@@ -23,14 +23,19 @@ pub struct SyntaxError {
 }
 
 impl SyntaxError {
-    /// A fault at `at` (bytes of the text) that only a look beyond the text can find.
-    pub fn at(text: &NamedSource<String>, at: std::ops::Range<usize>, message: String, help: Option<String>) -> Self {
-        Self { message, text: text.clone(), at: at.into(), label: "here", help }
+    /// A fault at `at`, in bytes of the text.
+    pub fn at(text: &NamedSource<String>, at: std::ops::Range<usize>, message: String) -> Self {
+        Self { message, text: text.clone(), at: at.into(), label: "here", help: None }
     }
 
-    /// The same with a way out.
-    pub fn with_help(self, help: &str) -> Self {
-        Self { help: Some(help.to_owned()), ..self }
+    /// The same with other words at the place.
+    pub fn with_label(self, label: &'static str) -> Self {
+        Self { label, ..self }
+    }
+
+    /// The same with a way out, if there is one.
+    pub fn with_help(self, help: impl Into<Option<String>>) -> Self {
+        Self { help: help.into(), ..self }
     }
 }
 
@@ -42,5 +47,5 @@ pub fn named(name: impl AsRef<str>, text: String) -> NamedSource<String> {
 /// Reads the whole text.
 pub fn parse<T: DeserializeOwned>(text: &NamedSource<String>) -> Result<T, SyntaxError> {
     toml::from_str(text.inner())
-        .map_err(|error| SyntaxError::at(text, error.span().unwrap_or(0..0), error.message().to_owned(), None))
+        .map_err(|error| SyntaxError::at(text, error.span().unwrap_or(0..0), error.message().to_owned()))
 }

@@ -8,7 +8,7 @@ use rst_model::{
     recipe::{Cc, CcOutput},
 };
 
-use super::{Context, Plan, TWINS, step, step_with};
+use super::{Context, Plan, TWINS, quoted, step, step_with};
 
 pub(super) fn plan(context: &Context, options: &Cc) -> Plan {
     let mut steps: Vec<_> = options
@@ -91,7 +91,7 @@ fn shell_words(words: &[String]) -> String {
         .iter()
         .map(|word| {
             let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_=./,+:@%".contains(c));
-            let word = if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) };
+            let word = if plain { word.clone() } else { quoted(word) };
             word.replace('$', "$$").replace('#', r"\#")
         })
         .collect();

@@ -14,9 +14,8 @@ pub const CACHE: &str = "/gocache";
 
 pub(super) fn plan(context: &Context, options: &Go) -> Plan {
     let steps = options.program.iter().map(|program| build(context, options, program)).collect();
-    // Each package has its libraries' folders from pkg-config.
-    let cflags = [context.zig.cflags(), vec!["-D_LARGEFILE64_SOURCE".to_owned()]].concat();
-    let ldflags = context.zig.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
+    let cflags = context.cflags(&["-D_LARGEFILE64_SOURCE".to_owned()]);
+    let ldflags = context.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
     let env = [
         ("PATH", "/b/bin:/go/bin:/usr/bin".to_owned()),
         ("GOROOT", "/go".to_owned()),

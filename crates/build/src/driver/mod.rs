@@ -130,6 +130,11 @@ impl Context<'_> {
     }
 }
 
+/// A word as the shell takes it for itself.
+pub(crate) fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// A step of one command in the source folder.
 fn step(argv: impl IntoIterator<Item = impl Into<String>>) -> Step {
     step_with(argv, &[])

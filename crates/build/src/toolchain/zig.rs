@@ -28,6 +28,8 @@ impl Zig {
     /// The options of a link on which Zig's libc depends: one optimisation level for all, since Zig
     /// compiles it anew for each.
     const LINK: [&'static str; 2] = ["-Os", "-fno-sanitize=undefined"];
+    /// What is shipped has these too.
+    const STATIC: [&'static str; 3] = ["-static", "-Wl,--gc-sections", "-s"];
 
     /// The commands, as files of the work folder; `/b/bin` is first in PATH.
     pub fn commands(self) -> BTreeMap<RelPath, String> {
@@ -87,7 +89,7 @@ impl Zig {
 
     /// Options that every program is linked with.
     pub fn ldflags(self) -> Vec<String> {
-        Self::LINK.into_iter().chain(["-static", "-Wl,--gc-sections", "-s"]).map(str::to_owned).collect()
+        Self::LINK.into_iter().chain(Self::STATIC).map(str::to_owned).collect()
     }
 }
 
@@ -104,7 +106,7 @@ impl Libc {
     /// Zig's name of the target.
     pub fn triple(self) -> String {
         match self {
-            Self::Musl(arch) => format!("{}-linux-musl", arch.cpu()),
+            Self::Musl(arch) => Platform { arch }.musl_triple(),
             // The oldest that Zig knows well.
             Self::Glibc(arch) => format!("{}-linux-gnu.2.17", arch.cpu()),
         }
@@ -119,7 +121,7 @@ impl Libc {
     /// The action after which this libc is in Zig's cache: it links an empty program as all are linked.
     pub fn seed(self, mounts: BTreeMap<String, Digest>, env: BTreeMap<String, String>) -> Action {
         let own: &[&str] = match self {
-            Self::Musl(_) => &["-static", "-Wl,--gc-sections", "-s"],
+            Self::Musl(_) => &Zig::STATIC,
             // As rustc links a build script.
             Self::Glibc(_) => &["-pie", "-Wl,--strip-debug"],
         };

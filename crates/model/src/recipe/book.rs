@@ -8,7 +8,10 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::{AllocatorChoice, Driver, Install, Recipe, RecipeError, SourceSpec, authored::Line};
-use crate::{Digest, RelPath, Version, names, toml_file};
+use crate::{
+    Digest, RelPath, Version, names,
+    toml_file::{self, SyntaxError},
+};
 
 /// What stands at the head of a patch.
 const PATCH_HEADER: [&str; 3] = ["Why:", "Upstream:", "Can go:"];
@@ -227,10 +230,7 @@ impl Page {
     /// What one file alone can show.
     fn check(&self) -> Result<(), RecipeError> {
         let recipe = &self.recipe;
-        self.check_drivers(recipe.drivers())?;
-        for line in recipe.line.values() {
-            self.check_drivers(line.drivers())?;
-        }
+        self.check_drivers()?;
         let mut groups = BTreeSet::new();
         let sources = std::iter::once(&recipe.source).chain(recipe.line.values().filter_map(|l| l.source.as_ref()));
         for source in sources {
@@ -246,17 +246,19 @@ impl Page {
         self.check_placeholders(&groups)
     }
 
-    fn check_drivers(&self, drivers: Vec<Driver>) -> Result<(), RecipeError> {
-        if drivers.len() > 1 {
-            let help = Some("one of [cc], [autotools], [make], [meson], [cargo], [go]".to_owned());
-            let message = "recipe has more than one driver".to_owned();
-            return Err(self.value_error(self.recipe.name.span(), message, "of this recipe", help));
+    fn check_drivers(&self) -> Result<(), RecipeError> {
+        let recipe = &self.recipe;
+        let mut tables = std::iter::once(recipe.drivers()).chain(recipe.line.values().map(Line::drivers));
+        let refused = |message: &str, help: &str| {
+            let help = format!("{help} [cc], [autotools], [make], [meson], [cargo], [go]");
+            Err(self.value_error(recipe.name.span(), message.to_owned(), "of this recipe", Some(help)))
+        };
+        if tables.clone().any(|drivers| drivers.len() > 1) {
+            return refused("recipe has more than one driver", "one of");
         }
-        let built = !drivers.is_empty() || self.recipe.line.values().any(|line| !line.drivers().is_empty());
-        if !built && self.recipe.drivers().is_empty() && !self.recipe.install.is_empty() {
-            let help = Some("add one of [cc], [autotools], [make], [meson], [cargo], [go]".to_owned());
-            let message = "recipe has an [install] table but no driver that would build anything".to_owned();
-            return Err(self.value_error(self.recipe.name.span(), message, "of this recipe", help));
+        if tables.all(|drivers| drivers.is_empty()) && !recipe.install.is_empty() {
+            let message = "recipe has an [install] table but no driver that would build anything";
+            return refused(message, "add one of");
         }
         Ok(())
     }
@@ -326,10 +328,10 @@ impl Page {
         &self,
         at: std::ops::Range<usize>,
         message: String,
-        label: &str,
+        label: &'static str,
         help: Option<String>,
     ) -> RecipeError {
-        RecipeError::Value { message, text: self.text.clone(), at: at.into(), label: label.to_owned(), help }
+        SyntaxError::at(&self.text, at, message).with_label(label).with_help(help).into()
     }
 }
 

@@ -1,33 +1,16 @@
 //! What can be wrong with a recipe, shown with the line it stands in.
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::Diagnostic;
 
 use crate::toml_file::SyntaxError;
 
 /// A fault in a recipe file, or between recipes.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RecipeError {
-    /// The text is not what a recipe is.
+    /// The text, or a value in it, is not what a recipe has.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Syntax(#[from] SyntaxError),
-    /// A value that cannot be.
-    #[error("{message}")]
-    Value {
-        /// What is wrong.
-        message: String,
-        /// The file.
-        #[source_code]
-        text: NamedSource<String>,
-        /// Where.
-        #[label("{label}")]
-        at: SourceSpan,
-        /// A few words at the place.
-        label: String,
-        /// The way out.
-        #[help]
-        help: Option<String>,
-    },
     /// A patch for no recipe.
     #[error("{path} is for `{name}`, and there is no such recipe")]
     #[diagnostic(help("{}", crate::names::way_out(name, known)))]
