@@ -187,8 +187,13 @@ impl Graph {
             return Ok(*id);
         }
         let mut component = project.book.component(name, version)?;
-        if links_a_program(&component) && component.allocator == AllocatorChoice::Mimalloc {
-            component.needs.push("mimalloc".to_owned());
+        if links_a_program(&component) {
+            if matches!(component.driver, Driver::Cargo(_)) {
+                component.needs.push("rust-library".to_owned());
+            }
+            if component.allocator == AllocatorChoice::Mimalloc {
+                component.needs.push("mimalloc".to_owned());
+            }
         }
         let mut needs = Vec::new();
         for need in &component.needs {
@@ -207,11 +212,12 @@ impl Graph {
 
 type Seen = BTreeMap<(String, Version, Platform), NodeId>;
 
-/// Whether a program comes out, into which an allocator is linked.
+/// Whether a program comes out, into which an allocator is linked and the language's own library.
 fn links_a_program(component: &Component) -> bool {
     match &component.driver {
         Driver::Source => false,
-        Driver::Go(_) | Driver::Cargo(_) => true,
+        Driver::Go(_) => true,
+        Driver::Cargo(options) => options.libraries.is_empty(),
         _ => component.install.keys().any(|to| to.starts_with("bin/") || to.starts_with("lib/podman/")),
     }
 }

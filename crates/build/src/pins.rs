@@ -57,7 +57,6 @@ pub fn pin(
                 source_tree: store.tree_path(tree),
                 go: tool(project, fetcher, store, "go")?,
                 rust: tool(project, fetcher, store, "rust")?,
-                rust_library: tool(project, fetcher, store, "rust-library")?,
             };
             project.lock.put(fetcher.pin_vendor(name, version, vendor, vendoring)?);
         }
@@ -137,7 +136,6 @@ fn vendoring(
         source_tree: store.tree_path(tree),
         go: tool(project, fetcher, store, "go")?,
         rust: tool(project, fetcher, store, "rust")?,
-        rust_library: tool(project, fetcher, store, "rust-library")?,
     })
 }
 

@@ -66,7 +66,6 @@ impl Factory<'_> {
             source_tree,
             go: tree("go"),
             rust: tree("rust"),
-            rust_library: tree("rust-library"),
         });
         self.fetcher.fetch(&Wanted { locked: &source.locked, spec: &source.spec, vendoring })?;
         Ok(())

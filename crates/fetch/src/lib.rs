@@ -57,8 +57,6 @@ pub struct Vendoring {
     pub go: Option<PathBuf>,
     /// Rust, with cargo.
     pub rust: Option<PathBuf>,
-    /// The standard library's source, with its Cargo.lock.
-    pub rust_library: Option<PathBuf>,
 }
 
 /// A source to be had.

@@ -1,5 +1,5 @@
-//! `cargo`: a crate's programs, with the standard library compiled from source, since there is no
-//! prebuilt one for musl that is ours.
+//! `cargo`: a crate's programs, or a library that they are all compiled with: Rust's own, since there
+//! is no prebuilt one for musl that is ours.
 
 use rst_model::{Platform, RelPath, recipe::Cargo};
 
@@ -30,10 +30,11 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
         "-Crelocation-model=static",
         "--remap-path-prefix=/b/src/vendor=v",
         "--remap-path-prefix=/b/src=s",
-        "--remap-path-prefix=/tools/rust-library=r",
     ]
     .map(str::to_owned)
     .to_vec();
+    rustflags.extend(context.libraries.iter().map(|name| format!("-L/deps/{name}/lib")));
+    rustflags.extend(options.rustflags.iter().cloned());
     for word in [context.ldflags(), context.allocator()].concat() {
         rustflags.push(format!("-Clink-arg={word}"));
     }
@@ -53,9 +54,8 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
         ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
         ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
         ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-        // -Z build-std, with the stable compiler.
+        // For -Z, and for what only the standard library may do, with the stable compiler.
         ("RUSTC_BOOTSTRAP", "1"),
-        ("__CARGO_TESTS_ONLY_SRC_ROOT", "/tools/rust-library"),
         ("LD_LIBRARY_PATH", "/tools/rust/lib"),
     ]
     .into_iter()
@@ -70,9 +70,12 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
     }
     let mut argv: Vec<String> = ["cargo", "build", "--release", "--locked", "-j{jobs}", "--target", &target]
         .into_iter()
-        .chain(["-Zbuild-std=std,panic_abort", "-Zhost-config", "-Ztarget-applies-to-host"])
+        .chain(["-Zhost-config", "-Ztarget-applies-to-host"])
         .map(str::to_owned)
         .collect();
+    for library in &options.libraries {
+        argv.extend(["-p".to_owned(), library.clone()]);
+    }
     for program in &options.programs {
         argv.extend(["--bin".to_owned(), program.clone()]);
     }

@@ -12,7 +12,7 @@ pub fn tools_of(driver: &Driver) -> &'static [&'static str] {
         Driver::Source => &[],
         Driver::Cc(_) | Driver::Autotools(_) | Driver::Make(_) => &["build-root", "zig"],
         Driver::Meson(_) => &["build-root", "zig", "meson", "ninja"],
-        Driver::Cargo(_) => &["build-root", "zig", "rust", "rust-library"],
+        Driver::Cargo(_) => &["build-root", "zig", "rust"],
         Driver::Go(_) => &["build-root", "zig", "go"],
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo vendor`: the crates that a program and Rust's standard library need, by their Cargo.locks.
+//! `cargo vendor`: the crates that a source needs, by its Cargo.lock.
 
 use std::{path::Path, process::Command};
 
@@ -8,19 +8,15 @@ use super::{Delivered, Desk, go_vendor::copy};
 use crate::{Wanted, client, error::OriginError};
 
 pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginError> {
-    let missing = || OriginError::reason("its program's source and rust-library are not known");
+    let missing = || OriginError::reason("the source that needs them is not known");
     let vendoring = wanted.vendoring.as_ref().ok_or_else(missing)?;
-    let library = vendoring.rust_library.as_ref().ok_or_else(missing)?;
     let source = desk.scratch.join("source");
     copy(&vendoring.source_tree, &source)?;
-    let library_copy = desk.scratch.join("library");
-    copy(library, &library_copy)?;
     let vendor = desk.scratch.join("vendor");
     let cargo = vendoring.rust.as_ref().map_or_else(|| "cargo".into(), |rust| rust.join("bin/cargo"));
     let mut cargo = Command::new(cargo);
     cargo
-        .args(["vendor", "--locked", "--versioned-dirs", "--quiet", "--sync"])
-        .arg(library_copy.join("Cargo.toml"))
+        .args(["vendor", "--locked", "--versioned-dirs", "--quiet"])
         .arg(&vendor)
         .current_dir(&source)
         .env("CARGO_TERM_COLOR", "never")

@@ -157,7 +157,7 @@ pub struct DebianFile {
 pub enum Vendor {
     /// `go mod vendor`
     Go,
-    /// `cargo vendor`, with the standard library's dependencies
+    /// `cargo vendor`
     Cargo,
 }
 

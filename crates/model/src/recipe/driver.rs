@@ -24,7 +24,7 @@ pub enum Driver {
     Make(Make),
     /// `meson setup && ninja`
     Meson(Meson),
-    /// `cargo build`, the standard library included
+    /// `cargo build`
     Cargo(Cargo),
     /// `go build`
     Go(Go),
@@ -115,6 +115,10 @@ pub struct Meson {
 pub struct Cargo {
     /// The programs, as cargo names them.
     pub programs: Vec<String>,
+    /// Libraries, by their packages' names, in place of programs.
+    pub libraries: Vec<String>,
+    /// Options for rustc.
+    pub rustflags: Vec<String>,
     /// Variables for the build.
     pub env: BTreeMap<String, String>,
 }
