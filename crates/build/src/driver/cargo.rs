@@ -53,7 +53,7 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
         ("CARGO_PROFILE_RELEASE_LTO", "thin"),
         ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
         ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
-        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
         // For -Z, and for what only the standard library may do, with the stable compiler.
         ("RUSTC_BOOTSTRAP", "1"),
         ("LD_LIBRARY_PATH", "/tools/rust/lib"),
