@@ -62,11 +62,8 @@ impl Factory<'_> {
             inputs.iter().find(|s| s.locked.name == name).map(|s| self.store.tree_path(s.locked.tree))
         };
         let own = source.locked.name.strip_suffix("-vendor");
-        let vendoring = own.and_then(tree).map(|source_tree| Vendoring {
-            source_tree,
-            go: tree("go"),
-            rust: tree("rust"),
-        });
+        let vendoring =
+            own.and_then(tree).map(|source_tree| Vendoring { source_tree, go: tree("go"), rust: tree("rust") });
         self.fetcher.fetch(&Wanted { locked: &source.locked, spec: &source.spec, vendoring })?;
         Ok(())
     }

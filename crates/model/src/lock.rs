@@ -62,8 +62,7 @@ pub enum Place {
     Wheel(String),
     /// `go mod vendor` in the source of this name and version, `NAME@VERSION`.
     GoVendor(String),
-    /// `cargo vendor` for the source of this name and version, `NAME@VERSION`, with the
-    /// dependencies of Rust's standard library.
+    /// `cargo vendor` for the source of this name and version, `NAME@VERSION`.
     CargoVendor(String),
     /// A toolchain that rustup has installed.
     Rustup(String),

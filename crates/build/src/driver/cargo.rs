@@ -50,7 +50,7 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
         ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
         // Stripped by the linker, so that the twin of the link is not.
         ("CARGO_PROFILE_RELEASE_STRIP", "none"),
-        ("CARGO_PROFILE_RELEASE_LTO", "thin"),
+        ("CARGO_PROFILE_RELEASE_LTO", "fat"),
         ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
         ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
         ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),

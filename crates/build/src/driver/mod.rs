@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use rst_model::{
     Command, Platform, RelPath, Step,
-    recipe::{Component, Driver},
+    recipe::{Component, Driver, Placeholder},
 };
 
 use crate::toolchain::Zig;
@@ -90,31 +90,35 @@ impl Context<'_> {
         folders.join(":")
     }
 
-    /// Puts values in place of a recipe's placeholders; `{jobs}` stays for the sandbox.
+    /// Puts values in place of a recipe's placeholders; that of `{jobs}` is the sandbox's to give.
     pub fn fill(&self, text: &str) -> String {
-        let arch = self.platform.arch;
         let component = self.component;
         let expanded = component.source.expand(text, &component.version);
         let mut text = expanded.unwrap_or_else(|| text.to_owned());
-        for (name, value) in [
-            ("{version}", self.component.version.to_string()),
-            ("{cpu}", arch.cpu().to_owned()),
-            ("{arch}", arch.oci().to_owned()),
-            ("{rust}", self.platform.rust_triple()),
-            ("{epoch}", self.epoch.to_string()),
-            ("{dest}", DESTINATION.to_owned()),
-            ("{cc}", "cc".to_owned()),
-            ("{host-cc}", "host-cc".to_owned()),
-        ] {
-            text = text.replace(name, &value);
-        }
-        if text.contains("{cflags}") {
-            text = text.replace("{cflags}", &self.cflags(&[]).join(" "));
-        }
-        if text.contains("{ldflags}") {
-            text = text.replace("{ldflags}", &[self.ldflags(), self.allocator()].concat().join(" "));
+        for placeholder in Placeholder::ALL {
+            let word = format!("{{{}}}", placeholder.name());
+            if let Some(value) = text.contains(&word).then(|| self.value(placeholder)).flatten() {
+                text = text.replace(&word, &value);
+            }
         }
         text
+    }
+
+    fn value(&self, placeholder: Placeholder) -> Option<String> {
+        let arch = self.platform.arch;
+        Some(match placeholder {
+            Placeholder::Version => self.component.version.to_string(),
+            Placeholder::Cpu => arch.cpu().to_owned(),
+            Placeholder::Arch => arch.oci().to_owned(),
+            Placeholder::Rust => self.platform.rust_triple(),
+            Placeholder::Epoch => self.epoch.to_string(),
+            Placeholder::Jobs => return None,
+            Placeholder::Cc => "cc".to_owned(),
+            Placeholder::HostCc => "host-cc".to_owned(),
+            Placeholder::Cflags => joined(&self.cflags(&[])),
+            Placeholder::Ldflags => joined(&[self.ldflags(), self.allocator()].concat()),
+            Placeholder::Dest => DESTINATION.to_owned(),
+        })
     }
 
     fn fill_all(&self, texts: &[String]) -> Vec<String> {

@@ -7,7 +7,7 @@ use miette::NamedSource;
 use regex::Regex;
 use serde::Serialize;
 
-use super::{AllocatorChoice, Driver, Install, Recipe, RecipeError, SourceSpec, authored::Line};
+use super::{AllocatorChoice, Driver, Install, Placeholder, Recipe, RecipeError, SourceSpec, authored::Line};
 use crate::{
     Digest, RelPath, Version, names,
     toml_file::{self, SyntaxError},
@@ -15,10 +15,6 @@ use crate::{
 
 /// What stands at the head of a patch.
 const PATCH_HEADER: [&str; 3] = ["Why:", "Upstream:", "Can go:"];
-
-/// What stands in braces in a recipe, beside `{version}` and the groups of a `pattern`.
-const PLACEHOLDERS: [&str; 11] =
-    ["version", "cpu", "arch", "rust", "epoch", "jobs", "cc", "host-cc", "cflags", "ldflags", "dest"];
 
 /// Every recipe, by name.
 #[derive(Debug, Default)]
@@ -306,11 +302,11 @@ impl Page {
         for found in braces.captures_iter(text) {
             // `${prefix}` is pkg-config's own.
             let (Some(whole), Some(name)) = (found.get(2), found.get(3)) else { continue };
-            let known = PLACEHOLDERS.contains(&name.as_str()) || groups.contains(name.as_str());
-            if known || &found[1] == "$" {
+            let all: Vec<_> = Placeholder::ALL.iter().map(|known| known.name().to_owned()).collect();
+            let all = [all, groups.iter().cloned().collect()].concat();
+            if all.iter().any(|known| known == name.as_str()) || &found[1] == "$" {
                 continue;
             }
-            let all: Vec<_> = PLACEHOLDERS.iter().map(|name| name.to_string()).chain(groups.iter().cloned()).collect();
             let help = names::way_out(name.as_str(), &all);
             let message = format!("`{}` stands for nothing", whole.as_str());
             return Err(self.value_error(whole.range(), message, "here", Some(help)));

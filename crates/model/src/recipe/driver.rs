@@ -1,8 +1,7 @@
 //! The drivers' options: data only. What they mean is in `rst-build`, one file a driver.
 //!
-//! In arguments and values these stand for what the toolchain gives: `{version}`, `{cpu}`
-//! (`x86_64`), `{arch}` (`amd64`), `{rust}` (Rust's name of the target), `{epoch}`, `{jobs}`, `{cc}`, `{host-cc}`, `{cflags}`, `{ldflags}` and
-//! `{dest}` (a staging folder for `make install`).
+//! In arguments and values a [`Placeholder`](super::Placeholder) in braces stands for what the
+//! toolchain gives.
 
 use std::collections::BTreeMap;
 

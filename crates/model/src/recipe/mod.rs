@@ -5,8 +5,10 @@ mod authored;
 mod book;
 mod driver;
 mod error;
+mod placeholder;
 
 pub use authored::{Allocator, AllocatorChoice, DebianFile, Install, Recipe, SourceSpec, Vendor};
 pub use book::{Book, Component};
 pub use driver::{Autotools, Cargo, Cc, CcOutput, Driver, Go, GoProgram, Make, Meson};
 pub use error::RecipeError;
+pub use placeholder::Placeholder;
