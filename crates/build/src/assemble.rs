@@ -39,7 +39,7 @@ impl Assembled {
     ) -> Result<Self, BuildError> {
         let variant = &factory.project.archives[&wanted.variant];
         let mut linked: Vec<NodeId> = wanted.components.clone();
-        linked.extend(wanted.components.iter().flat_map(|id| graph.nodes[*id].needs.clone()));
+        linked.extend(wanted.components.iter().flat_map(|id| graph.nodes[*id].libraries.clone()));
         linked.sort_unstable();
         linked.dedup();
         let mut manifest = Manifest {
@@ -69,6 +69,7 @@ impl Assembled {
                     version: node.component.version.clone(),
                     license: node.component.license.clone(),
                     source: node.sources.own.locked.tree,
+                    overridden: node.sources.own.is_overridden(),
                     recipe: node.component.digest(),
                     action: compose(graph, id, &trees).key(),
                     allocator: node.component.allocator,
@@ -79,6 +80,11 @@ impl Assembled {
             for (tool, source) in &node.sources.tools {
                 let source = ManifestSource { version: source.locked.version.clone(), tree: source.locked.tree };
                 manifest.toolchain.insert(tool.clone(), source);
+            }
+            for tool in node.tools.iter().map(|tool| &graph.nodes[*tool]) {
+                let own = &tool.sources.own.locked;
+                let source = ManifestSource { version: own.version.clone(), tree: own.tree };
+                manifest.toolchain.insert(tool.component.name.clone(), source);
             }
             for (path, kind) in factory.store.listing(output)?.iter() {
                 let Some(to) = place(path, is_listed, variant.tool.get_ref(), variant.only.as_deref()) else {
@@ -122,7 +128,8 @@ struct Contents {
 
 /// The lock's entries from which these components are made, each once, in a fixed order.
 fn pins<'a>(graph: &'a Graph, components: &[NodeId]) -> Vec<&'a LockedSource> {
-    let all = components.iter().flat_map(|id| sources(graph, *id)).map(|source| &source.locked);
+    let with_tools = components.iter().flat_map(|id| graph.nodes[*id].tools.iter().chain([id]));
+    let all = with_tools.flat_map(|id| sources(graph, *id)).map(|source| &source.locked);
     let sorted: BTreeMap<_, _> = all.map(|locked| ((&locked.name, &locked.version), locked)).collect();
     sorted.into_values().collect()
 }

@@ -1,7 +1,10 @@
 //! Taking what a build left in its work folder. The folder was written by programs that nobody here
 //! vouches for: nothing outside it is followed to.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use fs_err as fs;
 use globset::GlobBuilder;
@@ -17,6 +20,10 @@ pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(
         if found.is_empty() && !rule.optional {
             let key = if rule.to.starts_with(LICENSES) { "license-files" } else { "[install]" };
             return Err(BuildError::NotMade { path: rule.from.clone(), key });
+        }
+        if rule.merged {
+            merge(&work, rule, &found, &output.join(checked(Path::new(&rule.to))?))?;
+            continue;
         }
         for file in &found {
             let to = match rule.to.strip_suffix('/') {
@@ -70,17 +77,44 @@ fn kept_name(work: &Path, rule: &Collect, file: &Path) -> PathBuf {
     }
 }
 
+/// The file itself, which must lie in the work folder.
+fn inside(work: &Path, file: &Path) -> Result<PathBuf, BuildError> {
+    let real = fs::canonicalize(file)?;
+    match real.starts_with(work) {
+        true => Ok(real),
+        false => Err(BuildError::Leaves { path: file.display().to_string() }),
+    }
+}
+
 /// Copies one file. A link to a file inside the work folder becomes that file.
 fn take(work: &Path, file: &Path, to: &Path) -> Result<(), BuildError> {
-    let real = fs::canonicalize(file)?;
-    if !real.starts_with(work) {
-        return Err(BuildError::Leaves { path: file.display().to_string() });
-    }
+    let real = inside(work, file)?;
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
     fs::copy(real, to)?;
     Ok(())
+}
+
+/// Makes one text of many files: each text once, below the names of all files that have it.
+fn merge(work: &Path, rule: &Collect, files: &[PathBuf], to: &Path) -> Result<(), BuildError> {
+    let mut names: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
+    for file in files {
+        let real = inside(work, file)?;
+        names.entry(fs::read(real)?).or_default().push(kept_name(work, rule, file).display().to_string());
+    }
+    let mut texts: Vec<_> = names.into_iter().collect();
+    texts.sort_by(|a, b| a.1.cmp(&b.1));
+    let mut whole = Vec::new();
+    for (text, names) in texts {
+        whole.extend(format!("{}\n{}\n\n", names.join("\n"), "=".repeat(70)).into_bytes());
+        whole.extend(text.trim_ascii_end());
+        whole.extend(b"\n\n\n");
+    }
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    Ok(fs::write(to, whole)?)
 }
 
 fn checked(to: &Path) -> Result<RelPath, BuildError> {

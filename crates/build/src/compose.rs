@@ -37,14 +37,17 @@ pub(crate) const ROOT_TOOL: &str = "build-root";
 /// The action for a node, once what it needs is built: `outputs` has the trees of its needs.
 pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) -> Action {
     let node = &graph.nodes[id];
-    let libraries: Vec<_> = node.needs.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
+    let libraries: Vec<_> = node.libraries.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
     let context = context_of(node, &libraries);
     let zig = context.zig;
     let plan = driver::plan(&context);
 
     let mut mounts = tool_mounts(node);
-    for (need, name) in node.needs.iter().zip(&libraries) {
+    for (need, name) in node.libraries.iter().zip(&libraries) {
         mounts.insert(format!("/deps/{name}"), outputs[need]);
+    }
+    for tool in &node.tools {
+        mounts.insert(tool_mount(&graph.nodes[*tool].component.name), outputs[tool]);
     }
     let mut checkouts = BTreeMap::from([(path("src"), node.sources.own.locked.tree)]);
     if let Some(vendor) = &node.sources.vendor {
@@ -62,16 +65,12 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     for (name, text) in &node.component.patches {
         files.insert(path(&format!("patches/{name}")), text.clone());
         let input = format!("--input=/b/patches/{name}");
-        let argv = ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", &input];
-        steps.push(Step {
-            commands: vec![rst_model::Command {
-                argv: argv.map(str::to_owned).to_vec(),
-                cwd: driver::SOURCE_FOLDER.to_owned(),
-                env: BTreeMap::new(),
-            }],
-        });
+        steps.push(driver::step(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", &input]));
     }
     steps.extend(plan.steps);
+    if node.sources.vendor.is_some() {
+        steps.extend(vendored_licenses());
+    }
 
     let mut env = driver::base_env(EPOCH);
     env.extend(Zig::env());
@@ -124,8 +123,18 @@ fn go_cache(node: &Node, mounts: &BTreeMap<String, Digest>) -> Option<CacheMount
 
 /// A define that nothing reads and that changes with the libraries, for flags that Go's cache keys hold.
 fn go_sees(node: &Node, outputs: &BTreeMap<NodeId, Digest>) -> String {
-    let libraries: Vec<_> = node.needs.iter().map(|need| outputs[need]).collect();
+    let libraries: Vec<_> = node.libraries.iter().map(|need| outputs[need]).collect();
     format!("-DRST_LIBRARIES_{}", Digest::of_json(&libraries).short())
+}
+
+/// Copies the licence texts of vendored dependencies to `/b/licenses`, each below its module's or crate's name.
+fn vendored_licenses() -> Vec<Step> {
+    let find = [
+        &["find", "vendor", "-type", "f", "("][..],
+        &["-iname", "licen[cs]e*", "-o", "-iname", "copying*", "-o", "-iname", "copyright*", "-o", "-iname", "notice*"],
+        &[")", "!", "-name", "*.go", "!", "-name", "*.rs", "-exec", "cp", "--parents", "-t", "/b/licenses", "{}", "+"],
+    ];
+    vec![driver::step(["mkdir", "-p", "/b/licenses"]), driver::step(find.concat())]
 }
 
 fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
@@ -141,13 +150,17 @@ fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
             Some(absolute) => absolute.to_owned(),
             None => format!("{products}/{from}"),
         };
-        collect.push(Collect { from, to: context.fill(to), optional: false });
+        collect.push(Collect { from, to: context.fill(to), optional: false, merged: false });
     }
     for from in &node.component.license_files {
         let to = format!("{LICENSES}/{}/", node.component.name);
-        collect.push(Collect { from: format!("src/{from}"), to, optional: false });
+        collect.push(Collect { from: format!("src/{from}"), to, optional: false, merged: false });
     }
-    collect.push(Collect { from: "twin/".to_owned(), to: format!("{TWINS}/"), optional: true });
+    if node.sources.vendor.is_some() {
+        let to = format!("{LICENSES}/{}/dependencies.txt", node.component.name);
+        collect.push(Collect { from: "licenses/vendor/".to_owned(), to, optional: false, merged: true });
+    }
+    collect.push(Collect { from: "twin/".to_owned(), to: format!("{TWINS}/"), optional: true, merged: false });
     collect
 }
 

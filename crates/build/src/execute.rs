@@ -23,18 +23,24 @@ use crate::{
     driver,
     error::BuildError,
     factory::memory_of,
+    slots::{self, Slots},
     toolchain::{Libc, Zig},
 };
 
 /// What running an action needs beside the action.
 pub(crate) struct Executor<'a> {
     pub store: &'a Store,
+    pub slots: &'a Slots,
+    /// Most processes of one action.
     pub jobs: usize,
     pub cancel: &'a Cancel,
     /// Whether caches of tools may be used; without, every action starts from nothing.
     pub warm: bool,
     pub reporter: &'a dyn Reporter,
 }
+
+/// The word for which the number of processes is put: known only where an action runs.
+const JOBS: &str = "{jobs}";
 
 /// How many of a log's lines an error shows.
 const LAST_LINES: usize = 30;
@@ -53,8 +59,14 @@ impl Executor<'_> {
         let action = &self.as_run(action, &work)?;
         self.prepare(action, libcs, &work)?;
         let _cache_held = self.hold_cache(action)?;
+        let _slot = self.slots.take(self.cancel)?;
         let log = self.store.log_path(key);
-        let spec = self.spec(action, &work, action.steps.clone(), &log)?;
+        // Tools other than cargo are told a number, and have that many slots to their end.
+        let fixed =
+            action.steps.iter().flat_map(|step| &step.commands).any(|c| c.argv.iter().any(|w| w.contains(JOBS)));
+        let more = self.slots.take_free(if fixed { self.jobs - 1 } else { 0 });
+        let steps = action.steps.iter().map(|step| with_jobs(step.clone(), 1 + more.len())).collect();
+        let spec = self.spec(action, &work, steps, &log)?;
         let outcome = self.enter(&spec, action, version)?;
         let output = scratch.path().join("output");
         fs::create_dir(&output)?;
@@ -75,7 +87,7 @@ impl Executor<'_> {
         let action = &self.as_run(action, &work)?;
         self.prepare(action, libcs, &work)?;
         let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
-        for command in action.steps.iter().flat_map(|step| self.with_jobs(step.clone()).commands) {
+        for command in action.steps.iter().flat_map(|step| with_jobs(step.clone(), self.jobs).commands) {
             let words: Vec<_> = command.argv.iter().map(|word| driver::quoted(word)).collect();
             let env: String =
                 command.env.iter().map(|(name, value)| format!("{name}={} ", driver::quoted(value))).collect();
@@ -130,6 +142,7 @@ impl Executor<'_> {
         for folder in ["home", "bin", "out", "dest", "src", "tmp"] {
             fs::create_dir_all(work.join(folder))?;
         }
+        self.slots.link_into(work)?;
         for (path, tree) in &action.checkouts {
             self.store.checkout(*tree, &work.join(path))?;
         }
@@ -180,10 +193,16 @@ impl Executor<'_> {
         if let Some(cache) = &action.cache {
             mount(&cache.target, MountSource::Writable(self.cache_folder(cache, work)?));
         }
+        let fifo = match action.unsandboxed {
+            true => work.join(slots::FIFO).display().to_string(),
+            false => format!("{}/{}", Action::WORK, slots::FIFO),
+        };
+        let mut env = action.env.clone();
+        env.insert("CARGO_MAKEFLAGS".to_owned(), self.slots.makeflags(&fifo));
         Ok(Spec {
             root,
-            env: action.env.clone(),
-            steps: steps.into_iter().map(|step| self.with_jobs(step)).collect(),
+            env,
+            steps,
             jobs: self.jobs,
             log: log.to_owned(),
             // Beside the work folder, so that it goes with it.
@@ -200,15 +219,6 @@ impl Executor<'_> {
         let cold = work.with_file_name("cache");
         fs::create_dir_all(&cold)?;
         Ok(cold)
-    }
-
-    fn with_jobs(&self, mut step: Step) -> Step {
-        for command in &mut step.commands {
-            for word in &mut command.argv {
-                *word = word.replace("{jobs}", &self.jobs.to_string());
-            }
-        }
-        step
     }
 
     fn enter(&self, spec: &Spec, action: &Action, version: &str) -> Result<rst_sandbox::Outcome, BuildError> {
@@ -261,9 +271,11 @@ impl Executor<'_> {
         self.store.remember(&memory_of(&seed.name, seed.platform), seed)?;
         let (_scratch, work) = self.work_folder()?;
         fs::create_dir_all(work.join("tmp"))?;
+        self.slots.link_into(&work)?;
         for (path, text) in &seed.files {
             write_file(&work.join(path), text)?;
         }
+        let _slot = self.slots.take(self.cancel)?;
         let spec = self.spec(seed, &work, seed.steps.clone(), &self.store.log_path(key))?;
         let outcome = self.enter(&spec, seed, "seed")?;
         let cache = work.join("zig-cache");
@@ -280,6 +292,14 @@ impl Executor<'_> {
         self.reporter.event(Event::Prepared { name, seconds, cpu_seconds });
         Ok(result.output)
     }
+}
+
+/// A step with the number of processes filled in.
+fn with_jobs(mut step: Step, jobs: usize) -> Step {
+    for word in step.commands.iter_mut().flat_map(|command| &mut command.argv).filter(|word| word.contains(JOBS)) {
+        *word = word.replace(JOBS, &jobs.to_string());
+    }
+    step
 }
 
 /// The build root's own top folders become those of the sandbox.

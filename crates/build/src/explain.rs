@@ -27,7 +27,7 @@ impl Factory<'_> {
         let outputs = survey.done.iter().map(|(id, result)| (*id, result.output)).collect();
         let reasons = |id: usize| {
             let node = &graph.nodes[id];
-            let waiting: Vec<_> = node.needs.iter().filter(|need| survey.todo.contains(need)).collect();
+            let waiting: Vec<_> = node.needs().filter(|need| survey.todo.contains(need)).collect();
             if !waiting.is_empty() {
                 let names: Vec<_> = waiting.iter().map(|need| graph.nodes[**need].component.name.as_str()).collect();
                 return vec![format!(

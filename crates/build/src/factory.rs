@@ -25,6 +25,7 @@ use crate::{
     graph::{Graph, NodeId, WantedArchive},
     project::Project,
     schedule::{self, Lane, Limits, Task},
+    slots::Slots,
     supply::{ordered, sources},
     toolchain::{Libc, libcs_of},
 };
@@ -117,7 +118,7 @@ impl Factory<'_> {
         let mut survey = Survey { done: BTreeMap::new(), todo: Vec::new() };
         let mut outputs = BTreeMap::new();
         for (id, node) in graph.nodes.iter().enumerate() {
-            let known = node.needs.iter().all(|need| outputs.contains_key(need));
+            let known = node.needs().all(|need| outputs.contains_key(need));
             let result = known.then(|| self.store.result(compose(graph, id, &outputs).key())).flatten();
             match result {
                 Some(result) => {
@@ -142,7 +143,8 @@ impl Factory<'_> {
         let results = Mutex::new(survey.done);
         let archives = Mutex::new(BTreeMap::new());
         let limits = Limits { network: self.settings.downloads, processor: self.settings.jobs };
-        let tasks = self.tasks(graph, &survey.todo, &results, &archives)?;
+        let slots = Slots::new(self.store, self.settings.jobs)?;
+        let tasks = self.tasks(graph, &survey.todo, &slots, &results, &archives)?;
         schedule::run(tasks, limits, || self.cancel.cancel())?;
         let results = results.into_inner().expect("all tasks are done");
         Ok(Built {
@@ -155,7 +157,7 @@ impl Factory<'_> {
         let planned = |id: &NodeId| {
             let sources = sources(graph, *id).into_iter().filter(|source| !self.store.has_tree(source.locked.tree));
             let sources = sources.map(|source| format!("{} {}", source.locked.name, source.locked.version));
-            let needs = graph.nodes[*id].needs.iter().filter(|need| todo.contains(need));
+            let needs = graph.nodes[*id].needs().filter(|need| todo.contains(need));
             let needs = needs.map(|need| step_of(graph, *need).to_string());
             Planned { step: step_of(graph, *id), waits_for: sources.chain(needs).collect() }
         };
@@ -175,7 +177,8 @@ impl Factory<'_> {
         for source in wanted {
             self.fetch(graph, source)?;
         }
-        self.executor().shell(&compose(graph, id, &outputs), &libcs_of_node(graph, id))
+        let slots = Slots::new(self.store, self.settings.jobs)?;
+        self.executor(&slots).shell(&compose(graph, id, &outputs), &libcs_of_node(graph, id))
     }
 
     /// The tasks, in an order in which each comes after what it waits for.
@@ -183,14 +186,15 @@ impl Factory<'_> {
         &'s self,
         graph: &'s Graph,
         todo: &[NodeId],
+        slots: &'s Slots,
         results: &'s Mutex<BTreeMap<NodeId, ActionResult>>,
         archives: &'s Mutex<BTreeMap<usize, Vec<BuiltArchive>>>,
     ) -> Result<Tasks<'s>, BuildError> {
         let (mut tasks, fetches) = self.fetch_tasks(graph, todo)?;
-        let libcs = self.libc_tasks(graph, todo, &fetches, &mut tasks);
+        let libcs = self.libc_tasks(graph, todo, slots, &fetches, &mut tasks);
         let mut builds: BTreeMap<NodeId, usize> = BTreeMap::new();
         for id in todo.iter().copied() {
-            let needs = graph.nodes[id].needs.iter().filter_map(|need| builds.get(need));
+            let needs = graph.nodes[id].needs().filter_map(|need| builds.get(need));
             let inputs = sources(graph, id);
             let fetched = inputs.iter().filter_map(|source| fetches.get(&source.locked.tree));
             let linked = libcs_of_node(graph, id);
@@ -201,7 +205,7 @@ impl Factory<'_> {
                 after,
                 lane: Lane::Processor,
                 cost: cost(&graph.nodes[id].component.driver),
-                run: Box::new(move || self.build_node(graph, id, results)),
+                run: Box::new(move || self.build_node(graph, id, slots, results)),
             });
         }
         for (place, wanted) in graph.archives.iter().enumerate() {
@@ -210,6 +214,7 @@ impl Factory<'_> {
                 lane: Lane::Processor,
                 cost: 60.0,
                 run: Box::new(move || {
+                    let _slot = slots.take(self.cancel)?;
                     let files = self.archive(graph, wanted, results)?;
                     archives.lock().expect("no task panics while holding it").insert(place, files);
                     Ok(())
@@ -224,6 +229,7 @@ impl Factory<'_> {
         &'s self,
         graph: &'s Graph,
         todo: &[NodeId],
+        slots: &'s Slots,
         fetches: &BTreeMap<Digest, usize>,
         tasks: &mut Tasks<'s>,
     ) -> BTreeMap<Libc, usize> {
@@ -238,7 +244,7 @@ impl Factory<'_> {
                     after: mounts.values().filter_map(|tree| fetches.get(tree)).copied().collect(),
                     lane: Lane::Processor,
                     cost: 40.0,
-                    run: Box::new(move || self.executor().compiled(libc, &mounts).map(drop)),
+                    run: Box::new(move || self.executor(slots).compiled(libc, &mounts).map(drop)),
                 });
                 tasks.len() - 1
             });
@@ -250,6 +256,7 @@ impl Factory<'_> {
         &self,
         graph: &Graph,
         id: NodeId,
+        slots: &Slots,
         results: &Mutex<BTreeMap<NodeId, ActionResult>>,
     ) -> Result<(), BuildError> {
         if self.cancel.is_cancelled() {
@@ -267,16 +274,22 @@ impl Factory<'_> {
                 self.reporter.event(Event::Cached { step });
                 result
             }
-            None => self.run_action(&action, &libcs_of_node(graph, id), step)?,
+            None => self.run_action(&action, &libcs_of_node(graph, id), slots, step)?,
         };
         results.lock().expect("no task panics while holding it").insert(id, result);
         Ok(())
     }
 
-    fn run_action(&self, action: &Action, libcs: &[Libc], step: Step) -> Result<ActionResult, BuildError> {
+    fn run_action(
+        &self,
+        action: &Action,
+        libcs: &[Libc],
+        slots: &Slots,
+        step: Step,
+    ) -> Result<ActionResult, BuildError> {
         self.reporter.event(Event::Started { step: step.clone() });
         self.store.remember(&memory_of(&action.name, action.platform), action)?;
-        match self.executor().run(action, &step.version, libcs) {
+        match self.executor(slots).run(action, &step.version, libcs) {
             Ok(result) => {
                 self.reporter.event(Event::Finished {
                     step,
@@ -319,9 +332,10 @@ impl Factory<'_> {
         Ok(files)
     }
 
-    fn executor(&self) -> Executor<'_> {
+    fn executor<'a>(&'a self, slots: &'a Slots) -> Executor<'a> {
         Executor {
             store: self.store,
+            slots,
             jobs: self.settings.jobs,
             cancel: self.cancel,
             warm: self.settings.warm,

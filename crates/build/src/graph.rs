@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use miette::Diagnostic;
 use rst_model::{
-    Arch, LockError, LockedSource, Platform, Version,
+    Arch, LockError, LockedSource, Place, Platform, Version,
     recipe::{AllocatorChoice, Component, Driver, RecipeError, SourceSpec},
 };
 
@@ -45,9 +45,18 @@ pub struct Node {
     /// For what.
     pub platform: Platform,
     /// The libraries it links, those they link included, dependents before what they depend on.
-    pub needs: Vec<NodeId>,
+    pub libraries: Vec<NodeId>,
+    /// Tools that run while it is built and are built themselves, for the building machine.
+    pub tools: Vec<NodeId>,
     /// Its source and, beside it, its vendored dependencies.
     pub sources: NodeSources,
+}
+
+impl Node {
+    /// All that is built before it.
+    pub fn needs(&self) -> impl Iterator<Item = &NodeId> {
+        self.libraries.iter().chain(&self.tools)
+    }
 }
 
 /// What a node is made from, as pinned.
@@ -57,7 +66,7 @@ pub struct NodeSources {
     pub own: Source,
     /// Its vendored dependencies.
     pub vendor: Option<Source>,
-    /// Toolchain and tools, by recipe name.
+    /// Toolchain and tools that are used as they come, by recipe name.
     pub tools: BTreeMap<String, Source>,
 }
 
@@ -68,6 +77,13 @@ pub struct Source {
     pub locked: LockedSource,
     /// The recipe's say.
     pub spec: SourceSpec,
+}
+
+impl Source {
+    /// Whether it is a folder that a person named, in place of what the lock pins.
+    pub fn is_overridden(&self) -> bool {
+        self.spec.own.is_none() && self.locked.origins.iter().any(|origin| matches!(origin.place, Place::Folder(_)))
+    }
 }
 
 /// An archive that was asked for.
@@ -195,16 +211,26 @@ impl Graph {
                 component.needs.push("mimalloc".to_owned());
             }
         }
-        let mut needs = Vec::new();
+        let mut libraries = Vec::new();
         for need in &component.needs {
-            let version = project.lock.version(need, None).map_err(|error| shown(project, name, need, error))?;
+            let version = newest(project, name, need)?;
             let id = self.add_node(project, need, &version, platform, seen)?;
-            needs.push(id);
-            needs.extend(self.nodes[id].needs.clone());
+            libraries.push(id);
+            libraries.extend(self.nodes[id].libraries.clone());
         }
-        dedup_keeping_last(&mut needs);
-        let sources = sources_of(project, &component)?;
-        self.nodes.push(Node { component, platform, needs, sources });
+        dedup_keeping_last(&mut libraries);
+        let mut sources = sources_of(project, &component)?;
+        let mut tools = Vec::new();
+        for tool in &component.tools {
+            let version = newest(project, name, tool)?;
+            match project.book.component(tool, &version)? {
+                Component { driver: Driver::Source, source, .. } => {
+                    sources.tools.insert(tool.clone(), pinned(project, name, tool, &version, source)?);
+                }
+                _ => tools.push(self.add_node(project, tool, &version, Platform { arch: Arch::HOST }, seen)?),
+            }
+        }
+        self.nodes.push(Node { component, platform, libraries, tools, sources });
         seen.insert(key, self.nodes.len() - 1);
         Ok(self.nodes.len() - 1)
     }
@@ -233,11 +259,10 @@ fn sources_of(project: &Project, component: &Component) -> Result<NodeSources, G
         None => None,
     };
     let mut tools = BTreeMap::new();
-    let names = crate::toolchain::tools_of(&component.driver).iter().copied();
-    for name in names.chain(component.tools.iter().map(String::as_str)) {
-        let version = project.lock.version(name, None).map_err(|error| shown(project, of, name, error))?;
+    for name in crate::toolchain::tools_of(&component.driver) {
+        let version = newest(project, of, name)?;
         let spec = project.book.component(name, &version)?.source;
-        tools.insert(name.to_owned(), pinned(project, of, name, &version, spec)?);
+        tools.insert(name.to_string(), pinned(project, of, name, &version, spec)?);
     }
     Ok(NodeSources { own, vendor, tools })
 }
@@ -246,6 +271,11 @@ fn sources_of(project: &Project, component: &Component) -> Result<NodeSources, G
 fn pinned(project: &Project, of: &str, name: &str, version: &Version, spec: SourceSpec) -> Result<Source, GraphError> {
     let locked = project.lock.source(name, version, Arch::HOST).map_err(|error| shown(project, of, name, error))?;
     Ok(Source { locked: locked.clone(), spec })
+}
+
+/// The newest locked version of what the recipe `of` asks for.
+fn newest(project: &Project, of: &str, wanted: &str) -> Result<Version, GraphError> {
+    project.lock.version(wanted, None).map_err(|error| shown(project, of, wanted, error))
 }
 
 /// The version that a person means. One that the lock lacks is their word against the lock; a recipe

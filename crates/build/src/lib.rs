@@ -19,6 +19,7 @@ mod pins;
 mod project;
 mod prove;
 mod schedule;
+mod slots;
 mod supply;
 mod toolchain;
 

@@ -158,7 +158,7 @@ pub fn kept(store: &Store, graph: &Graph) -> BTreeSet<Digest> {
     let mut keep = BTreeSet::new();
     let mut outputs = std::collections::BTreeMap::new();
     for (id, node) in graph.nodes.iter().enumerate() {
-        if !node.needs.iter().all(|need| outputs.contains_key(need)) {
+        if !node.needs().all(|need| outputs.contains_key(need)) {
             continue;
         }
         let key = compose(graph, id, &outputs).key();

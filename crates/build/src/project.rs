@@ -8,8 +8,8 @@ use std::{
 use fs_err as fs;
 use miette::Diagnostic;
 use rst_model::{
-    Archives, Lock, RelPath, names,
-    recipe::{Book, RecipeError},
+    Archives, Digest, Lock, LockedSource, Origin, Place, RelPath, names,
+    recipe::{Book, OwnSource, RecipeError},
     toml_file::{self, SyntaxError},
 };
 
@@ -55,6 +55,17 @@ pub enum ProjectError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Recipe(#[from] RecipeError),
+    /// Nothing to build from.
+    #[error("{name} cannot be built from {}: there is no such folder", .folder.display())]
+    NoFolder {
+        /// What was to be overridden.
+        name: String,
+        /// With what.
+        folder: PathBuf,
+    },
+    /// A folder of source could not be read.
+    #[error(transparent)]
+    Folder(#[from] rst_store::StoreError),
     /// Another file is wrong.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -96,18 +107,51 @@ impl Project {
             book.add_patch(recipe, line, &shown(root, &path), fs::read_to_string(&path)?)?;
         }
         book.check()?;
-        let lock = match root.join(LOCK).exists() {
+        let mut lock: Lock = match root.join(LOCK).exists() {
             true => toml_file::parse(&toml_file::named(LOCK, fs::read_to_string(root.join(LOCK))?))?,
             false => Lock::default(),
         };
+        for (name, own) in book.own_sources() {
+            lock.put(own_source(root, name, own)?);
+        }
         let archives = read_archives(root, &book)?;
         Ok(Self { root: root.to_owned(), book, lock, archives, etc: read_etc(&root.join("build/etc"))? })
+    }
+
+    /// Has a component built from a folder, in every version, in place of what the lock pins.
+    pub fn override_source(&mut self, name: &str, folder: &Path) -> Result<(), ProjectError> {
+        let known = self.book.names();
+        if !known.iter().any(|recipe| recipe == name) {
+            return Err(RecipeError::Unknown { name: name.to_owned(), known }.into());
+        }
+        let folder = std::path::absolute(folder)?;
+        if !folder.is_dir() {
+            return Err(ProjectError::NoFolder { name: name.to_owned(), folder });
+        }
+        let (tree, origin) = as_it_is(&folder, &folder.display().to_string())?;
+        for locked in self.lock.sources.iter_mut().filter(|locked| locked.name == name) {
+            locked.tree = tree;
+            locked.origins = vec![origin.clone()];
+        }
+        Ok(())
     }
 
     /// Where the lock lies.
     pub fn lock_path(&self) -> PathBuf {
         self.root.join(LOCK)
     }
+}
+
+/// A folder of the project as the lock would have it: pinned to what it is now.
+fn own_source(root: &Path, name: &str, own: &OwnSource) -> Result<LockedSource, ProjectError> {
+    let (tree, origin) = as_it_is(&root.join(&own.folder), own.folder.as_str())?;
+    Ok(LockedSource { name: name.to_owned(), version: own.version.clone(), host: None, tree, origins: vec![origin] })
+}
+
+/// The tree that a folder is now, and the folder as an origin, called so.
+fn as_it_is(folder: &Path, called: &str) -> Result<(Digest, Origin), ProjectError> {
+    let place = Place::Folder(called.to_owned());
+    Ok((rst_store::scan(folder)?.digest(), Origin { place, sha256: None, size: None, h1: None }))
 }
 
 fn read_archives(root: &Path, book: &Book) -> Result<Archives, ProjectError> {

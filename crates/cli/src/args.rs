@@ -77,6 +77,7 @@ Examples:
   rst build podman
   rst build podman buildah skopeo --platform linux/amd64,linux/arm64
   rst build podman@5.8.6
+  rst build podman --override libseccomp=../my-libseccomp
   rst build crun --shell
   rst build podman --explain")]
     Build(BuildArgs),
@@ -166,12 +167,36 @@ pub struct BuildArgs {
     /// Where archives go
     #[arg(long, default_value = "dist", value_name = "FOLDER")]
     pub dist: PathBuf,
+    /// Build this component from a folder instead of its pinned source; the manifest says so
+    #[arg(long = "override", value_name = "COMPONENT=FOLDER")]
+    pub overrides: Vec<Override>,
     /// Build nothing; say for each component why it would be built
     #[arg(long, conflicts_with = "shell")]
     pub explain: bool,
     /// Build what the component needs, then open a shell where it would be built
     #[arg(long)]
     pub shell: bool,
+}
+
+/// `--override`
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// The recipe's name.
+    pub component: String,
+    /// The source to build.
+    pub folder: PathBuf,
+}
+
+impl std::str::FromStr for Override {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((component, folder)) if !component.is_empty() && !folder.is_empty() => {
+                Ok(Self { component: component.to_owned(), folder: folder.into() })
+            }
+            _ => Err("expected COMPONENT=FOLDER".to_owned()),
+        }
+    }
 }
 
 /// `rst mirror`

@@ -61,11 +61,12 @@ impl Setup {
         Ok(Arc::new(Store::open(&self.store_path()?)?))
     }
 
-    pub fn fetcher(&self, store: &Arc<Store>) -> Fetcher {
+    pub fn fetcher(&self, store: &Arc<Store>, project: &Project) -> Fetcher {
         let settings = FetchSettings {
             mirrors: if self.options.mirror.is_empty() { &self.config.mirror } else { &self.options.mirror }.clone(),
             offline: self.options.offline,
             debian_mirror: self.options.debian_mirror.clone().or(self.config.debian_mirror.clone()),
+            project: project.root.clone(),
             ..FetchSettings::default()
         };
         Fetcher::new(Arc::clone(store), settings, Arc::clone(&self.reporter), self.cancel.clone())

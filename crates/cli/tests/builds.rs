@@ -33,6 +33,29 @@ fn what_is_built_is_not_built_again() {
 }
 
 #[test]
+fn a_component_is_built_from_a_folder_in_place_of_its_source() {
+    let world = world("hi");
+    let mine = world.path("mine");
+    fs::create_dir(&mine).unwrap();
+    let from = format!("hello={}", mine.display());
+    for text in ["mine", "changed"] {
+        fs::write(mine.join("hello.c"), text).unwrap();
+        world.rst(["build", "hello", "--override", &from]).exits(0).tells("built hello 1");
+        let tree = world.store().join("trees").join(world.output("hello", &["--override", &from]));
+        assert_eq!(fs::read_to_string(tree.join("share/hello")).unwrap(), text);
+    }
+    let typo = world.rst(["build", "hello", "--override", "helo=mine"]).exits(2);
+    insta::assert_snapshot!(typo.shown(), @r#"
+    × there is no recipe `helo`
+    help: did you mean `hello`? there are: build-root, hello, zig
+    "#);
+    let nowhere = world.rst(["build", "hello", "--override", "hello=nowhere"]).exits(2);
+    insta::assert_snapshot!(nowhere.shown(), @r#"
+    × hello cannot be built from /project/nowhere: there is no such folder
+    "#);
+}
+
+#[test]
 fn a_failure_shows_its_end_its_command_and_the_ways_on() {
     let world = world("BROKEN");
     world.rst(["fetch", "hello"]).exits(0);

@@ -280,7 +280,7 @@ fn a_source_from_nowhere_is_underlined() {
       ·     ╰── in this table
     6 │ strip = 1
       ╰────
-     help: one of: https, debian, go-module, crate, wheel, rustup, debian-packages
+     help: one of: https, debian, go-module, crate, wheel, rustup, debian-packages, own
     "#);
 }
 

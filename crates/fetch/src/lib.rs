@@ -46,6 +46,8 @@ pub struct Settings {
     pub debian_mirror: Option<String>,
     /// How patient to be.
     pub patience: Patience,
+    /// The project, for sources that lie in it.
+    pub project: PathBuf,
 }
 
 /// What vendoring reads.
@@ -193,6 +195,10 @@ impl Fetcher {
         let scratch = self.store.scratch()?;
         let desk = Desk { fetcher: self, scratch: scratch.path(), source_name, wanted_host: wanted.locked.host };
         let top = match attempt {
+            // A folder is taken as it is.
+            Attempt::Origin(origin) if matches!(origin.place, Place::Folder(_)) => {
+                self.shaped(&desk, &Wanted { spec: &SourceSpec::default(), ..wanted.clone() }, origin, None)?
+            }
             Attempt::Origin(origin) => self.shaped(&desk, wanted, origin, None)?,
             Attempt::Mirrored(mirror, origin) => self.shaped(&desk, wanted, origin, Some(mirror))?,
             Attempt::MirroredTree(mirror, name) => {

@@ -36,6 +36,9 @@ pub struct Collect {
     /// Whether to go on when nothing matches.
     #[serde(default)]
     pub optional: bool,
+    /// Whether the files, which are texts, become one: each text once, below the names of all that have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
 }
 
 /// A folder that outlives the action and may be shared by several.

@@ -76,6 +76,9 @@ pub struct ManifestComponent {
     pub license: String,
     /// Its source tree.
     pub source: Digest,
+    /// Whether that was a folder of the builder's (`rst build --override`), not what the lock pins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overridden: bool,
     /// The digest of its recipe as resolved, patches included.
     pub recipe: Digest,
     /// The key of the action that built it.

@@ -66,6 +66,8 @@ pub enum Place {
     CargoVendor(String),
     /// A toolchain that rustup has installed.
     Rustup(String),
+    /// A folder of this project, from its top; never in the file, since its tree is what it is now.
+    Folder(String),
     /// Several archives that make one tree together.
     Parts(Vec<Origin>),
 }
@@ -91,6 +93,8 @@ struct WrittenOrigin {
     cargo_vendor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rustup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    folder: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +147,7 @@ impl From<Origin> for WrittenOrigin {
             Place::GoVendor(of) => written.go_vendor = Some(of),
             Place::CargoVendor(of) => written.cargo_vendor = Some(of),
             Place::Rustup(toolchain) => written.rustup = Some(toolchain),
+            Place::Folder(path) => written.folder = Some(path),
             Place::Parts(parts) => written.parts = Some(parts),
         }
         written
@@ -175,6 +180,7 @@ impl std::fmt::Display for Place {
             Place::GoVendor(of) => write!(f, "go mod vendor in {of}"),
             Place::CargoVendor(of) => write!(f, "cargo vendor for {of}"),
             Place::Rustup(name) => write!(f, "rustup toolchain {name}"),
+            Place::Folder(path) => write!(f, "{path} of this project"),
             Place::Parts(parts) => write!(f, "{} archives together", parts.len()),
         }
     }
@@ -233,6 +239,8 @@ impl Lock {
     /// The file's text: sorted, so that two locks with the same entries are the same bytes.
     pub fn to_text(&self) -> String {
         let mut sorted = self.clone();
+        let is_ours = |source: &LockedSource| source.origins.iter().any(|o| matches!(o.place, Place::Folder(_)));
+        sorted.sources.retain(|source| !is_ours(source));
         sorted.sources.sort_by(|a, b| (&a.name, &b.version, a.host).cmp(&(&b.name, &a.version, b.host)));
         let body = toml::to_string(&sorted).expect("a lock is plain data");
         format!("# Written by `rst lock`; see CONTRIBUTING. Do not edit by hand.\n\n{body}")

@@ -115,7 +115,7 @@ fn each_allocator_is_told_from_the_other() {
     let musl = also("__malloc_alloc_meta");
     assert_eq!(says(&musl, AllocatorChoice::Mimalloc), failed("musl's allocator is in it too"));
     assert_eq!(says(&libc, AllocatorChoice::Libc), Outcome::Passed);
-    assert_eq!(says(SOUND, AllocatorChoice::Libc), failed("expected the libc's malloc alone"));
+    assert_eq!(says(SOUND, AllocatorChoice::Libc), failed("expected the libc's malloc, if any; found mimalloc"));
 }
 
 #[test]

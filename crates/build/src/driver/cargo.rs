@@ -68,7 +68,7 @@ pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
     for (name, value) in &options.env {
         env.insert(name.clone(), context.fill(value));
     }
-    let mut argv: Vec<String> = ["cargo", "build", "--release", "--locked", "-j{jobs}", "--target", &target]
+    let mut argv: Vec<String> = ["cargo", "build", "--release", "--locked", "--target", &target]
         .into_iter()
         .chain(["-Zhost-config", "-Ztarget-applies-to-host"])
         .map(str::to_owned)

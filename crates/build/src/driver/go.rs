@@ -7,13 +7,14 @@ use rst_model::{
     recipe::{Go, GoProgram},
 };
 
-use super::{Context, Plan, SOURCE, TWINS, joined};
+use super::{Context, Plan, SOURCE, TWINS, joined, make_steps};
 
 /// Where Go's build cache is seen.
 pub const CACHE: &str = "/gocache";
 
 pub(super) fn plan(context: &Context, options: &Go) -> Plan {
-    let steps = options.program.iter().map(|program| build(context, options, program)).collect();
+    let mut steps: Vec<_> = options.program.iter().map(|program| build(context, options, program)).collect();
+    steps.extend(make_steps(context, &options.make));
     let cflags = context.cflags(&["-D_LARGEFILE64_SOURCE".to_owned()]);
     let ldflags = context.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
     let env = [

@@ -140,7 +140,7 @@ pub(crate) fn quoted(word: &str) -> String {
 }
 
 /// A step of one command in the source folder.
-fn step(argv: impl IntoIterator<Item = impl Into<String>>) -> Step {
+pub(crate) fn step(argv: impl IntoIterator<Item = impl Into<String>>) -> Step {
     step_with(argv, &[])
 }
 

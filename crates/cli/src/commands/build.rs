@@ -10,7 +10,7 @@ use rst_store::Store;
 
 use super::CommandError;
 use crate::{
-    args::{BuildArgs, TargetArgs},
+    args::{BuildArgs, Override, TargetArgs},
     render,
     setup::Setup,
 };
@@ -28,7 +28,7 @@ impl Workshop {
     fn open(setup: &Setup) -> Result<Self, CommandError> {
         let project = setup.project()?;
         let store = setup.store()?;
-        let fetcher = setup.fetcher(&store);
+        let fetcher = setup.fetcher(&store, &project);
         Ok(Self { project, store, fetcher })
     }
 
@@ -57,7 +57,10 @@ fn settings(setup: &Setup, arguments: Option<&BuildArgs>) -> Settings {
 }
 
 pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
-    let workshop = Workshop::open(setup)?;
+    let mut workshop = Workshop::open(setup)?;
+    for Override { component, folder } in &arguments.overrides {
+        workshop.project.override_source(component, folder)?;
+    }
     let target = &arguments.target;
     let mut graph = Graph::of(&workshop.project, &target.targets, &target.platform)?;
     graph.unsandboxed = arguments.no_sandbox;

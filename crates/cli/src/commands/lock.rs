@@ -11,7 +11,7 @@ use crate::{args::MirrorCommand, render, setup::Setup};
 pub fn lock(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
     let mut project = setup.project()?;
     let store = setup.store()?;
-    let fetcher = setup.fetcher(&store);
+    let fetcher = setup.fetcher(&store, &project);
     for request in requests {
         let version = match &request.version {
             Some(version) => Version::new(version),
@@ -57,7 +57,7 @@ pub fn mirror(setup: &Setup, command: &MirrorCommand) -> Result<(), CommandError
     let MirrorCommand::Export { folder } = command;
     let project = setup.project()?;
     let store = setup.store()?;
-    let fetcher = setup.fetcher(&store);
+    let fetcher = setup.fetcher(&store, &project);
     fs::create_dir_all(folder)?;
     rst_build::export_mirror(&project, &fetcher, &store, folder)?;
     let exported = json!({ "event": "exported", "folder": folder });

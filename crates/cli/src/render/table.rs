@@ -82,7 +82,7 @@ pub fn summary(built: &Built, format: Format) -> Result<(), CommandError> {
 /// What a build consists of.
 pub fn graph(graph: &Graph, survey: &Survey, format: Format) -> Result<(), CommandError> {
     let nodes = graph.nodes.iter().enumerate().map(|(id, node)| {
-        let needs: Vec<_> = node.needs.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
+        let needs: Vec<_> = node.needs().map(|need| graph.nodes[*need].component.name.clone()).collect();
         (node, survey.done.contains_key(&id), needs)
     });
     if format == Format::Json {

@@ -9,6 +9,7 @@ mod host;
 
 use std::{
     io::Write as _,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::Arc,
@@ -36,13 +37,19 @@ struct User {
 type Check = fn(&User) -> Result<(), Failed>;
 
 /// In this order: later ones use the image that an earlier one built.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 10] = [
     ("podman_uses_what_lies_beside_it", podman_uses_what_lies_beside_it),
     ("an_image_is_built_from_scratch", an_image_is_built_from_scratch),
     ("a_container_runs_without_network", a_container_runs_without_network),
     ("a_container_runs_with_pasta", a_container_runs_with_pasta),
     ("a_published_port_answers", a_published_port_answers),
     ("containers_on_a_bridge_find_each_other_by_name", containers_on_a_bridge_find_each_other_by_name),
+    ("health_checks_fire_without_systemd", health_checks_fire_without_systemd),
+    (
+        "locks_of_another_libc_are_replaced_once_nobody_uses_them",
+        locks_of_another_libc_are_replaced_once_nobody_uses_them,
+    ),
+    ("a_container_outlives_a_move_of_the_archive", a_container_outlives_a_move_of_the_archive),
     ("nothing_is_left_running", nothing_is_left_running),
 ];
 
@@ -96,13 +103,21 @@ impl User {
         Ok(())
     }
 
-    /// What podman prints; or what it complains of.
-    fn podman(&self, arguments: &[&str]) -> Result<String, Failed> {
-        let mut podman = Command::new(&self.podman);
+    fn command(&self, podman: &Path, arguments: &[&str]) -> Command {
+        let mut podman = Command::new(podman);
         podman.args(arguments).current_dir(self.home.path()).env_clear();
         podman.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path().join("run"));
         podman.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").stdin(Stdio::null());
-        let output = podman.output()?;
+        podman
+    }
+
+    /// What podman prints; or what it complains of.
+    fn podman(&self, arguments: &[&str]) -> Result<String, Failed> {
+        self.podman_at(&self.podman, arguments)
+    }
+
+    fn podman_at(&self, podman: &Path, arguments: &[&str]) -> Result<String, Failed> {
+        let output = self.command(podman, arguments).output()?;
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         match output.status.success() {
             true => Ok(out.trim_end().to_owned()),
@@ -182,6 +197,107 @@ fn containers_on_a_bridge_find_each_other_by_name(user: &User) -> Result<(), Fai
     user.podman(&["rm", "--force", "--time", "0", "web"])?;
     user.podman(&["network", "rm", "net"])?;
     same(&answer?, "web")
+}
+
+/// By the interval alone, with the timer beside podman; it ends with its container.
+fn health_checks_fire_without_systemd(user: &User) -> Result<(), Failed> {
+    let check = ["--health-cmd", "test -e /tmp/well", "--health-interval", "1s", "--health-retries", "1"];
+    let run = ["run", "--detach", "--name", "patient", "--network", "none", "--tmpfs", "/tmp"];
+    user.podman(&[&run[..], &check, &["small", "/bin/sleep", "1000"]].concat())?;
+    let becomes = |status: &str| {
+        patiently(|| {
+            let found = user.podman(&["inspect", "--format", "{{.State.Health.Status}}", "patient"])?;
+            same(&found, status).map(|()| found)
+        })
+    };
+    let seen = becomes("unhealthy").and_then(|_| {
+        user.podman(&["exec", "patient", "/bin/touch", "/tmp/well"])?;
+        becomes("healthy")
+    });
+    let timers = health_timers()?;
+    user.podman(&["rm", "--force", "--time", "0", "patient"])?;
+    seen?;
+    let [resident] = timers[..] else { return Err(format!("expected one timer, found {}", timers.len()).into()) };
+    if resident > 512 {
+        return Err(format!("the timer holds {resident} kB, expected 512 at most").into());
+    }
+    patiently(|| same(&health_timers()?.len().to_string(), "0").map(|()| String::new())).map(drop)
+}
+
+/// The resident memory, in kB, of each timer that runs.
+fn health_timers() -> Result<Vec<u64>, Failed> {
+    let mut timers = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        // Processes come and go while one looks.
+        let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
+        let field = |name: &str| Some(status.lines().find_map(|line| line.strip_prefix(name))?.trim());
+        if field("Name:") == Some("podman-health")
+            && let Some(resident) = field("VmRSS:")
+        {
+            timers.push(resident.trim_end_matches(" kB").trim().parse()?);
+        }
+    }
+    Ok(timers)
+}
+
+/// The area is our own, with the number of upstream's in it: what a podman with glibc leaves begins so too.
+fn locks_of_another_libc_are_replaced_once_nobody_uses_them(user: &User) -> Result<(), Failed> {
+    user.podman(&["create", "--name", "kept", "small", "/bin/true"])?;
+    let areas = fs::read_dir("/dev/shm")?.flatten().map(|entry| entry.path());
+    let area = areas.into_iter().find(|path| path.to_string_lossy().contains("libpod_rootless_lock"));
+    let area = area.ok_or("podman has no locks in /dev/shm")?;
+    let number = |bytes: Option<[u8; 2]>| -> std::io::Result<[u8; 2]> {
+        let file = fs::OpenOptions::new().read(true).write(true).open(&area)?;
+        let mut found = [0; 2];
+        match bytes {
+            Some(bytes) => file.file().write_all_at(&bytes, 0)?,
+            None => file.file().read_exact_at(&mut found, 0)?,
+        }
+        Ok(found)
+    };
+    let (ours, upstreams) = ([0xd2, 0x87], [0xd1, 0x87]);
+    same(&format!("{:x?}", number(None)?), &format!("{ours:x?}"))?;
+
+    let socket = user.home.path().join("run/service.sock");
+    let address = format!("unix://{}", socket.display());
+    let mut service = user.command(&user.podman, &["system", "service", "--time", "0", &address]).spawn()?;
+    let started = patiently(|| match socket.exists() {
+        true => Ok(String::new()),
+        false => Err("the service does not listen".into()),
+    });
+    number(Some(upstreams))?;
+    let refused = user.podman(&["ps"]);
+    service.kill()?;
+    service.wait()?;
+    started?;
+    let refused = format!("{:?}", refused.err().ok_or("locks in use were replaced")?);
+    if !refused.contains("(podman) is using them") {
+        return Err(format!("expected to read who uses the locks, found {refused}").into());
+    }
+
+    user.podman(&["ps"])?;
+    same(&format!("{:x?}", number(None)?), &format!("{ours:x?}"))?;
+    // Its lock is its own still: another container gets another.
+    user.podman(&["create", "--name", "other", "small", "/bin/true"])?;
+    let locks = user.podman(&["inspect", "--format", "{{.LockNumber}}", "kept", "other"])?;
+    user.podman(&["rm", "kept", "other"])?;
+    match locks.split_once('\n') {
+        Some((kept, other)) if kept != other => Ok(()),
+        _ => Err(format!("expected two locks, found {locks:?}").into()),
+    }
+}
+
+/// `--rm` is what podman does at a container's end, called by conmon: by a path that is no longer there.
+fn a_container_outlives_a_move_of_the_archive(user: &User) -> Result<(), Failed> {
+    let top = user.podman.ancestors().nth(2).ok_or("podman lies nowhere")?;
+    let elsewhere = user.home.path().join("elsewhere");
+    user.podman(&["run", "--detach", "--rm", "--name", "mover", "--network", "none", "small", "/bin/sleep", "1000"])?;
+    fs::rename(top, &elsewhere)?;
+    let moved = elsewhere.join("bin/podman");
+    let killed = user.podman_at(&moved, &["kill", "mover"]);
+    let gone = patiently(|| same(&user.podman_at(&moved, &["ps", "--all", "--quiet"])?, "").map(|()| String::new()));
+    fs::rename(&elsewhere, top)?;
+    killed.and(gone).map(drop)
 }
 
 fn nothing_is_left_running(user: &User) -> Result<(), Failed> {

@@ -1,6 +1,6 @@
 //! `go mod vendor`: the modules that a program needs, checked by its go.sum and the checksum database.
 
-use std::{path::Path, process::Command};
+use std::{os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use fs_err as fs;
 
@@ -25,7 +25,7 @@ pub(super) fn deliver(desk: &Desk, wanted: &Wanted) -> Result<Delivered, OriginE
     Ok(Delivered::Tree(source.join("vendor")))
 }
 
-/// A writable copy of a tree of the store's.
+/// A writable copy of a folder.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), OriginError> {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.map_err(std::io::Error::from)?;
@@ -36,7 +36,8 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), OriginError> {
             fs::os::unix::fs::symlink(fs::read_link(entry.path())?, &at)?;
         } else {
             fs::copy(entry.path(), &at)?;
-            fs::set_permissions(&at, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            let executable = entry.metadata().map_err(std::io::Error::from)?.permissions().mode() & 0o111 != 0;
+            fs::set_permissions(&at, PermissionsExt::from_mode(if executable { 0o755 } else { 0o644 }))?;
         }
     }
     Ok(())

@@ -51,6 +51,11 @@ impl Desk<'_> {
             Place::GoVendor(_) => go_vendor::deliver(self, wanted),
             Place::CargoVendor(_) => cargo_vendor::deliver(self, wanted),
             Place::Rustup(toolchain) => rustup::deliver(self, toolchain, wanted.spec),
+            Place::Folder(path) => {
+                let copied = self.scratch.join("folder");
+                go_vendor::copy(&self.fetcher.settings.project.join(path), &copied)?;
+                Ok(Delivered::Tree(copied))
+            }
             Place::Parts(parts) => self.together(parts, |desk, part| desk.deliver(part, wanted)),
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::driver::{Autotools, Cargo, Cc, Go, Make, Meson};
-use crate::Arch;
+use crate::{Arch, RelPath, Version};
 
 /// The file. Exactly one driver's table may stand in it, or none: then it is a source that others
 /// use as it is (a toolchain, a build root).
@@ -121,6 +121,8 @@ pub struct SourceSpec {
     pub debian_packages: Vec<String>,
     /// The Debian suite that `debian-packages` are from.
     pub debian_suite: Option<String>,
+    /// A folder of this project, with source of our own, and its version. It has no entry in the lock.
+    pub own: Option<OwnSource>,
     /// Whether it differs by building machine.
     pub host: bool,
     /// How many leading folders of the archive are taken off; absent: one where the archive has one
@@ -139,6 +141,16 @@ pub struct SourceSpec {
     pub links: BTreeMap<String, String>,
     /// Whether its dependencies are vendored, and by which command.
     pub vendor: Option<Vendor>,
+}
+
+/// A folder of this project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnSource {
+    /// From the project's top.
+    pub folder: RelPath,
+    /// What is in it now.
+    pub version: Version,
 }
 
 /// A file of a Debian source package.

@@ -7,7 +7,9 @@ use miette::NamedSource;
 use regex::Regex;
 use serde::Serialize;
 
-use super::{AllocatorChoice, Driver, Install, Placeholder, Recipe, RecipeError, SourceSpec, authored::Line};
+use super::{
+    AllocatorChoice, Driver, Install, OwnSource, Placeholder, Recipe, RecipeError, SourceSpec, authored::Line,
+};
 use crate::{
     Digest, RelPath, Version, names,
     toml_file::{self, SyntaxError},
@@ -107,6 +109,11 @@ impl Book {
         }
         page.patches.entry(line.unwrap_or_default().to_owned()).or_default().insert(file.to_owned(), text);
         Ok(())
+    }
+
+    /// The sources that are folders of this project, by their recipes' names.
+    pub fn own_sources(&self) -> impl Iterator<Item = (&str, &OwnSource)> {
+        self.pages.iter().filter_map(|(name, page)| Some((name.as_str(), page.recipe.source.get_ref().own.as_ref()?)))
     }
 
     /// The names of all recipes.
@@ -264,7 +271,7 @@ impl Page {
         let spec = source.get_ref();
         if !spec.has_origin() {
             let message = "source names no place to have it from".to_owned();
-            let help = "one of: https, debian, go-module, crate, wheel, rustup, debian-packages".to_owned();
+            let help = "one of: https, debian, go-module, crate, wheel, rustup, debian-packages, own".to_owned();
             return Err(self.value_error(source.span(), message, "in this table", Some(help)));
         }
         let Some(pattern) = &spec.pattern else { return Ok(Vec::new()) };
@@ -357,8 +364,12 @@ drivers!(Recipe, Line);
 impl SourceSpec {
     /// Whether any place is named.
     fn has_origin(&self) -> bool {
-        let named = [self.go_module.is_some(), self.krate.is_some(), self.wheel.is_some(), self.rustup.is_some()];
-        named.contains(&true) || !self.https.is_empty() || self.debian.is_some() || !self.debian_packages.is_empty()
+        let names = [&self.go_module, &self.krate, &self.wheel, &self.rustup];
+        names.iter().any(|name| name.is_some())
+            || self.own.is_some()
+            || !self.https.is_empty()
+            || self.debian.is_some()
+            || !self.debian_packages.is_empty()
     }
 
     /// Fills `{version}` and the groups of `pattern` into a template.

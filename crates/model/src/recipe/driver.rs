@@ -130,6 +130,8 @@ pub struct Go {
     pub tags: Vec<String>,
     /// What is built, in this order.
     pub program: Vec<GoProgram>,
+    /// Arguments of each call of make after that, for manual pages and the like.
+    pub make: Vec<Vec<String>>,
 }
 
 /// `[[go.program]]`
