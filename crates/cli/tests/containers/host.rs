@@ -1,5 +1,5 @@
-//! A world for an ordinary user, made by root in private namespaces: a cgroup of their own, device nodes,
-//! subordinate ids, a network that leads nowhere. Of the host nothing is changed, and all that runs ends
+//! A world for two ordinary users, made by root in private namespaces: device nodes, a network that leads
+//! nowhere, and for one of them a cgroup of their own and subordinate ids. Of the host nothing is changed, and all that runs ends
 //! with the PID namespace.
 
 use std::{
@@ -32,6 +32,15 @@ pub const ARCHIVE: &str = "RST_TEST_ARCHIVE";
 const SCRATCH: &str = "RST_TEST_SCRATCH";
 /// User and group, which the host need not know.
 const USER: u32 = 54_321;
+/// One who has neither subordinate ids nor a cgroup.
+const POOR: u32 = 54_322;
+/// Set for that one.
+const IS_POOR: &str = "RST_TEST_POOR";
+
+/// Whether this process is the user who has nothing.
+pub fn is_poor() -> bool {
+    std::env::var_os(IS_POOR).is_some()
+}
 
 pub fn stage() -> Stage {
     match std::env::var(STAGE).as_deref() {
@@ -62,7 +71,7 @@ pub fn make() -> ExitCode {
         .args(std::env::args_os().skip(1))
         .env(STAGE, "namespaces");
     again.env(SCRATCH, scratch.path());
-    ended(again.status())
+    if succeeded(again.status()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Furnishes the namespaces and starts this program again as the user.
@@ -75,40 +84,43 @@ pub fn furnish() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut user = Command::new("setpriv");
-    user.args([format!("--reuid={USER}"), format!("--regid={USER}")]).args(["--clear-groups", "--"]);
     // Program and archive may lie where the user cannot look.
     let own = scratch.join("checks");
     fs::copy("/proc/self/exe", &own).expect("this program can be copied");
-    user.arg(own).args(std::env::args_os().skip(1)).env(STAGE, "user").env("TMPDIR", "/tmp");
     let archive = PathBuf::from(std::env::var_os(ARCHIVE).expect("looked for by `main`"));
     let copy = scratch.join(archive.file_name().expect("an archive has a name"));
     fs::copy(&archive, &copy).expect("the archive can be copied");
-    user.env(ARCHIVE, copy);
-    let code = ended(user.status());
+    let passed = [USER, POOR].map(|id| {
+        let mut user = Command::new("setpriv");
+        user.args([format!("--reuid={id}"), format!("--regid={id}")]).args(["--clear-groups", "--"]);
+        user.arg(&own).args(std::env::args_os().skip(1));
+        user.env(STAGE, "user").env("TMPDIR", "/tmp").env(ARCHIVE, &copy);
+        if id == POOR {
+            user.env(IS_POOR, "yes");
+        }
+        succeeded(user.status())
+    });
     if let Err(error) = leave(&cgroup) {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    code
+    if passed == [true, true] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn ended(status: std::io::Result<std::process::ExitStatus>) -> ExitCode {
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+fn succeeded(status: std::io::Result<std::process::ExitStatus>) -> bool {
+    status.inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
 }
 
 fn furnishings(scratch: &Path) -> std::io::Result<PathBuf> {
     fs::set_permissions(scratch, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     for (file, text) in [
-        ("/etc/passwd", format!("root:x:0:0::/root:/bin/sh\nperson:x:{USER}:{USER}::/tmp:/bin/sh\n")),
-        ("/etc/group", format!("root:x:0:\nperson:x:{USER}:\n")),
+        (
+            "/etc/passwd",
+            format!(
+                "root:x:0:0::/root:/bin/sh\nperson:x:{USER}:{USER}::/tmp:/bin/sh\npoor:x:{POOR}:{POOR}::/tmp:/bin/sh\n"
+            ),
+        ),
+        ("/etc/group", format!("root:x:0:\nperson:x:{USER}:\npoor:x:{POOR}:\n")),
         ("/etc/subuid", "person:200000:65536\n".to_owned()),
         ("/etc/subgid", "person:200000:65536\n".to_owned()),
     ] {
