@@ -147,6 +147,32 @@ impl Graph {
         Ok(graph)
     }
 
+    /// The graph for one component, also where an archive is called like it (podman).
+    pub fn of_component(project: &Project, request: &Request, platform: Platform) -> Result<Self, GraphError> {
+        let mut graph = Graph::default();
+        graph.add_component(project, request, platform, &mut BTreeMap::new())?;
+        Ok(graph)
+    }
+
+    fn add_component(
+        &mut self,
+        project: &Project,
+        request: &Request,
+        platform: Platform,
+        seen: &mut Seen,
+    ) -> Result<(), GraphError> {
+        if !project.book.names().contains(&request.name) {
+            let mut known: Vec<_> = project.archives.keys().cloned().chain(project.book.names()).collect();
+            known.sort();
+            known.dedup();
+            return Err(GraphError::Unknown { name: request.name.clone(), known });
+        }
+        let version = asked_version(project, request)?;
+        let id = self.add_node(project, &request.name, &version, platform, seen)?;
+        self.asked.push(id);
+        Ok(())
+    }
+
     fn add_request(
         &mut self,
         project: &Project,
@@ -160,16 +186,7 @@ impl Graph {
             .filter(|(name, variant)| **name == request.name || *variant.tool.get_ref() == request.name)
             .collect();
         if variants.is_empty() {
-            if !project.book.names().contains(&request.name) {
-                let mut known: Vec<_> = project.archives.keys().cloned().chain(project.book.names()).collect();
-                known.sort();
-                known.dedup();
-                return Err(GraphError::Unknown { name: request.name.clone(), known });
-            }
-            let version = asked_version(project, request)?;
-            let id = self.add_node(project, &request.name, &version, platform, seen)?;
-            self.asked.push(id);
-            return Ok(());
+            return self.add_component(project, request, platform, seen);
         }
         for (name, variant) in variants {
             let tool = Request { name: variant.tool.get_ref().clone(), version: request.version.clone() };

@@ -62,7 +62,10 @@ pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
         workshop.project.override_source(component, folder)?;
     }
     let target = &arguments.target;
-    let mut graph = Graph::of(&workshop.project, &target.targets, &target.platform)?;
+    let mut graph = match (&target.targets[..], &target.platform[..]) {
+        ([component], [platform]) if arguments.shell => Graph::of_component(&workshop.project, component, *platform)?,
+        _ => Graph::of(&workshop.project, &target.targets, &target.platform)?,
+    };
     graph.unsandboxed = arguments.no_sandbox;
     if arguments.no_sandbox {
         let message = "no sandbox: the host's own tools and files may be in what comes out".to_owned();

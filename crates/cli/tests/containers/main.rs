@@ -313,8 +313,9 @@ fn a_container_outlives_a_move_of_the_archive(user: &User) -> Result<(), Failed>
 fn an_image_of_several_owners_runs(user: &User) -> Result<(), Failed> {
     let busybox = host::program("busybox").ok_or("no busybox")?;
     let layer = user.home.path().join("layer.tar");
-    let packed = Command::new("tar").args(["--owner=33", "--group=33", "--transform=s,.*/,,", "-cPf"]);
-    let packed = packed.arg(&layer).arg(busybox).status()?;
+    let mut tar = Command::new("tar");
+    tar.args(["--owner=33", "--group=33", "--transform=s,.*/,,", "-cPf"]).arg(&layer).arg(busybox);
+    let packed = tar.status()?;
     if !packed.success() {
         return Err(format!("`tar -cPf` {packed}").into());
     }
