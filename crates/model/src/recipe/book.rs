@@ -375,7 +375,8 @@ impl SourceSpec {
     /// Fills `{version}` and the groups of `pattern` into a template.
     pub fn expand(&self, template: &str, version: &Version) -> Option<String> {
         let mut text = template.replace("{version}", version.as_str());
-        if let Some(pattern) = &self.pattern {
+        // Compiling a pattern takes a millisecond, and few texts have anything to fill.
+        if let Some(pattern) = self.pattern.as_ref().filter(|_| text.contains('{')) {
             let regex = Regex::new(pattern).ok()?;
             let captures = regex.captures(version.as_str())?;
             for name in regex.capture_names().flatten() {
