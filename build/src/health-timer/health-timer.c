@@ -109,16 +109,19 @@ static pid_t start(char **argv, const sigset_t *mask)
 	return failed ? 0 : child;
 }
 
+static int usage(void)
+{
+	static const char text[] = "usage: podman-health-timer INTERVAL_MS PID[,PID...] PROGRAM [ARGUMENT...], with "
+				   "whole numbers above 0 and four processes at most\n";
+	(void)!write(2, text, sizeof text - 1);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc < 4) {
-		static const char usage[] = "usage: podman-health-timer INTERVAL_MS PID[,PID...] PROGRAM [ARGUMENT...]\n";
-		(void)!write(2, usage, sizeof usage - 1);
-		return 2;
-	}
-	long long interval = number(argv[1]);
+	long long interval = argc < 4 ? -1 : number(argv[1]);
 	if (interval < 0)
-		return 2;
+		return usage();
 	if (interval < MIN_INTERVAL_MS)
 		interval = MIN_INTERVAL_MS;
 	prctl(PR_SET_NAME, "podman-health");
@@ -144,7 +147,7 @@ int main(int argc, char **argv)
 	for (char *word = strtok(argv[2], ","); word; word = strtok(NULL, ",")) {
 		long long pid = number(word);
 		if (pid < 0 || pid > INT_MAX || count == MAX_WATCHED)
-			return 2;
+			return usage();
 		struct watched *process = &watched[count];
 		*process = (struct watched){ .pid = pid, .started = start_of(pid), .fd = syscall(PIDFD_OPEN, pid, 0) };
 		if (!process->started)
@@ -154,7 +157,7 @@ int main(int argc, char **argv)
 		polled[++count] = (struct pollfd){ .fd = process->fd, .events = POLLIN };
 	}
 	if (!count)
-		return 2;
+		return usage();
 
 	pid_t child = 0;
 	long long next = now_ms();
