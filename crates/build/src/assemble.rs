@@ -77,14 +77,11 @@ impl Assembled {
                     set: link_time_values(graph, id),
                 },
             );
-            for (tool, source) in &node.sources.tools {
+            let built = node.tools.iter().map(|tool| &graph.nodes[*tool]);
+            let built = built.map(|tool| (&tool.component.name, &tool.sources.own));
+            for (tool, source) in node.sources.tools.iter().chain(built) {
                 let source = ManifestSource { version: source.locked.version.clone(), tree: source.locked.tree };
                 manifest.toolchain.insert(tool.clone(), source);
-            }
-            for tool in node.tools.iter().map(|tool| &graph.nodes[*tool]) {
-                let own = &tool.sources.own.locked;
-                let source = ManifestSource { version: own.version.clone(), tree: own.tree };
-                manifest.toolchain.insert(tool.component.name.clone(), source);
             }
             for (path, kind) in factory.store.listing(output)?.iter() {
                 let Some(to) = place(path, is_listed, variant.tool.get_ref(), variant.only.as_deref()) else {

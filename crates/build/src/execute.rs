@@ -31,8 +31,6 @@ use crate::{
 pub(crate) struct Executor<'a> {
     pub store: &'a Store,
     pub slots: &'a Slots,
-    /// Most processes of one action.
-    pub jobs: usize,
     pub cancel: &'a Cancel,
     /// Whether caches of tools may be used; without, every action starts from nothing.
     pub warm: bool,
@@ -64,7 +62,7 @@ impl Executor<'_> {
         // Tools other than cargo are told a number, and have that many slots to their end.
         let fixed =
             action.steps.iter().flat_map(|step| &step.commands).any(|c| c.argv.iter().any(|w| w.contains(JOBS)));
-        let more = self.slots.take_free(if fixed { self.jobs - 1 } else { 0 });
+        let more = self.slots.take_free(if fixed { self.slots.total() - 1 } else { 0 });
         let steps = action.steps.iter().map(|step| with_jobs(step.clone(), 1 + more.len())).collect();
         let spec = self.spec(action, &work, steps, &log)?;
         let outcome = self.enter(&spec, action, version)?;
@@ -87,7 +85,7 @@ impl Executor<'_> {
         let action = &self.as_run(action, &work)?;
         self.prepare(action, libcs, &work)?;
         let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
-        for command in action.steps.iter().flat_map(|step| with_jobs(step.clone(), self.jobs).commands) {
+        for command in action.steps.iter().flat_map(|step| with_jobs(step.clone(), self.slots.total()).commands) {
             let words: Vec<_> = command.argv.iter().map(|word| driver::quoted(word)).collect();
             let env: String =
                 command.env.iter().map(|(name, value)| format!("{name}={} ", driver::quoted(value))).collect();
@@ -203,7 +201,7 @@ impl Executor<'_> {
             root,
             env,
             steps,
-            jobs: self.jobs,
+            jobs: self.slots.total(),
             log: log.to_owned(),
             // Beside the work folder, so that it goes with it.
             desk: work.parent().unwrap_or(work).to_owned(),

@@ -336,7 +336,6 @@ impl Factory<'_> {
         Executor {
             store: self.store,
             slots,
-            jobs: self.settings.jobs,
             cancel: self.cancel,
             warm: self.settings.warm,
             reporter: self.reporter.as_ref(),

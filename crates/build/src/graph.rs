@@ -137,30 +137,38 @@ pub enum GraphError {
 impl Graph {
     /// The graph for these requests on these platforms.
     pub fn of(project: &Project, requests: &[Request], platforms: &[Platform]) -> Result<Self, GraphError> {
-        let mut graph = Graph::default();
-        let mut seen = BTreeMap::new();
+        let mut growing = Growing::new(project);
         for request in requests {
             for platform in platforms {
-                graph.add_request(project, request, *platform, &mut seen)?;
+                growing.add_request(request, *platform)?;
             }
         }
-        Ok(graph)
+        Ok(growing.graph)
     }
 
     /// The graph for one component, also where an archive is called like it (podman).
     pub fn of_component(project: &Project, request: &Request, platform: Platform) -> Result<Self, GraphError> {
-        let mut graph = Graph::default();
-        graph.add_component(project, request, platform, &mut BTreeMap::new())?;
-        Ok(graph)
+        let mut growing = Growing::new(project);
+        growing.add_component(request, platform)?;
+        Ok(growing.graph)
+    }
+}
+
+/// A graph while it is made.
+struct Growing<'a> {
+    project: &'a Project,
+    graph: Graph,
+    /// What is in it already.
+    seen: BTreeMap<(String, Version, Platform), NodeId>,
+}
+
+impl<'a> Growing<'a> {
+    fn new(project: &'a Project) -> Self {
+        Self { project, graph: Graph::default(), seen: BTreeMap::new() }
     }
 
-    fn add_component(
-        &mut self,
-        project: &Project,
-        request: &Request,
-        platform: Platform,
-        seen: &mut Seen,
-    ) -> Result<(), GraphError> {
+    fn add_component(&mut self, request: &Request, platform: Platform) -> Result<(), GraphError> {
+        let project = self.project;
         if !project.book.names().contains(&request.name) {
             let mut known: Vec<_> = project.archives.keys().cloned().chain(project.book.names()).collect();
             known.sort();
@@ -168,25 +176,20 @@ impl Graph {
             return Err(GraphError::Unknown { name: request.name.clone(), known });
         }
         let version = asked_version(project, request)?;
-        let id = self.add_node(project, &request.name, &version, platform, seen)?;
-        self.asked.push(id);
+        let id = self.add_node(&request.name, &version, platform)?;
+        self.graph.asked.push(id);
         Ok(())
     }
 
-    fn add_request(
-        &mut self,
-        project: &Project,
-        request: &Request,
-        platform: Platform,
-        seen: &mut Seen,
-    ) -> Result<(), GraphError> {
+    fn add_request(&mut self, request: &Request, platform: Platform) -> Result<(), GraphError> {
+        let project = self.project;
         let variants: Vec<_> = project
             .archives
             .iter()
             .filter(|(name, variant)| **name == request.name || *variant.tool.get_ref() == request.name)
             .collect();
         if variants.is_empty() {
-            return self.add_component(project, request, platform, seen);
+            return self.add_component(request, platform);
         }
         for (name, variant) in variants {
             let tool = Request { name: variant.tool.get_ref().clone(), version: request.version.clone() };
@@ -200,23 +203,17 @@ impl Graph {
                     let line = lines.and_then(|lines| lines.get(component));
                     asked_version(project, &Request { name: component.clone(), version: line.cloned() })?
                 };
-                components.push(self.add_node(project, component, &version, platform, seen)?);
+                components.push(self.add_node(component, &version, platform)?);
             }
-            self.archives.push(WantedArchive { variant: name.clone(), version, platform, components });
+            self.graph.archives.push(WantedArchive { variant: name.clone(), version, platform, components });
         }
         Ok(())
     }
 
-    fn add_node(
-        &mut self,
-        project: &Project,
-        name: &str,
-        version: &Version,
-        platform: Platform,
-        seen: &mut Seen,
-    ) -> Result<NodeId, GraphError> {
+    fn add_node(&mut self, name: &str, version: &Version, platform: Platform) -> Result<NodeId, GraphError> {
+        let project = self.project;
         let key = (name.to_owned(), version.clone(), platform);
-        if let Some(id) = seen.get(&key) {
+        if let Some(id) = self.seen.get(&key) {
             return Ok(*id);
         }
         let mut component = project.book.component(name, version)?;
@@ -231,9 +228,9 @@ impl Graph {
         let mut libraries = Vec::new();
         for need in &component.needs {
             let version = newest(project, name, need)?;
-            let id = self.add_node(project, need, &version, platform, seen)?;
+            let id = self.add_node(need, &version, platform)?;
             libraries.push(id);
-            libraries.extend(self.nodes[id].libraries.clone());
+            libraries.extend(self.graph.nodes[id].libraries.clone());
         }
         dedup_keeping_last(&mut libraries);
         let mut sources = sources_of(project, &component)?;
@@ -244,16 +241,15 @@ impl Graph {
                 Component { driver: Driver::Source, source, .. } => {
                     sources.tools.insert(tool.clone(), pinned(project, name, tool, &version, source)?);
                 }
-                _ => tools.push(self.add_node(project, tool, &version, Platform { arch: Arch::HOST }, seen)?),
+                _ => tools.push(self.add_node(tool, &version, Platform { arch: Arch::HOST })?),
             }
         }
-        self.nodes.push(Node { component, platform, libraries, tools, sources });
-        seen.insert(key, self.nodes.len() - 1);
-        Ok(self.nodes.len() - 1)
+        let id = self.graph.nodes.len();
+        self.graph.nodes.push(Node { component, platform, libraries, tools, sources });
+        self.seen.insert(key, id);
+        Ok(id)
     }
 }
-
-type Seen = BTreeMap<(String, Version, Platform), NodeId>;
 
 /// Whether a program comes out, into which an allocator is linked and the language's own library.
 fn links_a_program(component: &Component) -> bool {

@@ -55,6 +55,11 @@ impl Slots {
         Ok(slots)
     }
 
+    /// How many there are, free or not.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
     /// Waits for a free slot.
     pub(crate) fn take(&self, cancel: &Cancel) -> Result<Slot<'_>, BuildError> {
         loop {

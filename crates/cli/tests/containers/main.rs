@@ -9,7 +9,6 @@ mod host;
 
 use std::{
     io::Write as _,
-    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::Arc,
@@ -127,10 +126,19 @@ impl User {
     }
 
     fn podman_at(&self, podman: &Path, arguments: &[&str]) -> Result<String, Failed> {
+        self.told_by(podman, arguments).map(|(out, _)| out)
+    }
+
+    /// What podman says besides, on standard error.
+    fn said(&self, arguments: &[&str]) -> Result<String, Failed> {
+        self.told_by(&self.podman, arguments).map(|(_, err)| err)
+    }
+
+    fn told_by(&self, podman: &Path, arguments: &[&str]) -> Result<(String, String), Failed> {
         let output = self.command(podman, arguments).output()?;
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         match output.status.success() {
-            true => Ok(out.trim_end().to_owned()),
+            true => Ok((out.trim_end().to_owned(), err.into_owned())),
             false => Err(format!("podman {}: {}\n{out}{err}", arguments.join(" "), output.status).into()),
         }
     }
@@ -150,6 +158,10 @@ impl Drop for User {
 
 fn same(found: &str, expected: &str) -> Result<(), Failed> {
     if found == expected { Ok(()) } else { Err(format!("expected {expected:?}, found {found:?}").into()) }
+}
+
+fn contains(found: &str, expected: &str) -> Result<(), Failed> {
+    if found.contains(expected) { Ok(()) } else { Err(format!("expected {expected:?} in {found:?}").into()) }
 }
 
 fn podman_uses_what_lies_beside_it(user: &User) -> Result<(), Failed> {
@@ -256,17 +268,8 @@ fn locks_of_another_libc_are_replaced_once_nobody_uses_them(user: &User) -> Resu
     let areas = fs::read_dir("/dev/shm")?.flatten().map(|entry| entry.path());
     let area = areas.into_iter().find(|path| path.to_string_lossy().contains("libpod_rootless_lock"));
     let area = area.ok_or("podman has no locks in /dev/shm")?;
-    let number = |bytes: Option<[u8; 2]>| -> std::io::Result<[u8; 2]> {
-        let file = fs::OpenOptions::new().read(true).write(true).open(&area)?;
-        let mut found = [0; 2];
-        match bytes {
-            Some(bytes) => file.file().write_all_at(&bytes, 0)?,
-            None => file.file().read_exact_at(&mut found, 0)?,
-        }
-        Ok(found)
-    };
-    let (ours, upstreams) = ([0xd2, 0x87], [0xd1, 0x87]);
-    same(&format!("{:x?}", number(None)?), &format!("{ours:x?}"))?;
+    let begins_as_ours = || same(&format!("{:x?}", fs::read(&area)?.get(..2)), "Some([d2, 87])");
+    begins_as_ours()?;
 
     let socket = user.home.path().join("run/service.sock");
     let address = format!("unix://{}", socket.display());
@@ -275,18 +278,16 @@ fn locks_of_another_libc_are_replaced_once_nobody_uses_them(user: &User) -> Resu
         true => Ok(String::new()),
         false => Err("the service does not listen".into()),
     });
-    number(Some(upstreams))?;
+    fs::OpenOptions::new().write(true).open(&area)?.write_all(&[0xd1, 0x87])?;
     let refused = user.podman(&["ps"]);
     service.kill()?;
     service.wait()?;
     started?;
     let refused = format!("{:?}", refused.err().ok_or("locks in use were replaced")?);
-    if !refused.contains("(podman) is using them") {
-        return Err(format!("expected to read who uses the locks, found {refused}").into());
-    }
+    contains(&refused, "(podman) is using them")?;
 
     user.podman(&["ps"])?;
-    same(&format!("{:x?}", number(None)?), &format!("{ours:x?}"))?;
+    begins_as_ours()?;
     // Its lock is its own still: another container gets another.
     user.podman(&["create", "--name", "other", "small", "/bin/true"])?;
     let locks = user.podman(&["inspect", "--format", "{{.LockNumber}}", "kept", "other"])?;
@@ -328,25 +329,16 @@ fn an_image_of_several_owners_runs(user: &User) -> Result<(), Failed> {
 
 fn the_limits_that_do_not_hold_are_named(user: &User) -> Result<(), Failed> {
     let run = ["run", "--rm", "--network", "none", "--memory", "64m", "small", "/bin/true"];
-    let output = user.command(&user.podman, &run).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.success() && said.contains("The limits on memory will not hold") {
-        true => Ok(()),
-        false => Err(format!("{}: {said}", output.status).into()),
-    }
+    contains(&user.said(&run)?, "The limits on memory will not hold")
 }
 
 fn logs_for_journald_go_to_a_file_and_that_is_said(user: &User) -> Result<(), Failed> {
     let run = ["run", "--name", "talker", "--log-driver", "journald", "--network", "none", "small", "echo", "hello"];
-    let output = user.command(&user.podman, &run).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = user.said(&run);
     let logs = user.podman(&["logs", "talker"]);
     user.podman(&["rm", "--force", "talker"])?;
     same(&logs?, "hello")?;
-    match said.contains("A static podman has no journald") {
-        true => Ok(()),
-        false => Err(format!("nothing was said of it: {said}").into()),
-    }
+    contains(&said?, "A static podman has no journald")
 }
 
 fn nothing_is_left_running(user: &User) -> Result<(), Failed> {

@@ -306,11 +306,11 @@ impl Page {
     fn check_placeholders(&self, groups: &BTreeSet<String>) -> Result<(), RecipeError> {
         let text = self.text.inner();
         let braces = Regex::new(r"(?m)^[ \t]*#.*$|(.?)(\{([a-z][a-z-]*)\})").expect("a constant");
+        let all: Vec<_> = Placeholder::ALL.iter().map(|known| known.name().to_owned()).collect();
+        let all = [all, groups.iter().cloned().collect()].concat();
         for found in braces.captures_iter(text) {
             // `${prefix}` is pkg-config's own.
             let (Some(whole), Some(name)) = (found.get(2), found.get(3)) else { continue };
-            let all: Vec<_> = Placeholder::ALL.iter().map(|known| known.name().to_owned()).collect();
-            let all = [all, groups.iter().cloned().collect()].concat();
             if all.iter().any(|known| known == name.as_str()) || &found[1] == "$" {
                 continue;
             }
