@@ -39,6 +39,8 @@ pub(crate) struct Executor<'a> {
 
 /// The word for which the number of processes is put: known only where an action runs.
 const JOBS: &str = "{jobs}";
+/// The same for a program whose processes take slots of their own, so that the action has none.
+const SLOTS: &str = "{slots}";
 
 /// How many of a log's lines an error shows.
 const LAST_LINES: usize = 30;
@@ -57,15 +59,15 @@ impl Executor<'_> {
         let action = &self.as_run(action, &work)?;
         self.prepare(action, libcs, &work)?;
         let _cache_held = self.hold_cache(action)?;
-        let _slot = self.slots.take(self.cancel)?;
         let log = self.store.log_path(key);
-        // Tools other than cargo are told a number, and have that many slots to their end.
-        let fixed =
-            action.steps.iter().flat_map(|step| &step.commands).any(|c| c.argv.iter().any(|w| w.contains(JOBS)));
-        let more = self.slots.take_free(if fixed { self.slots.total() - 1 } else { 0 });
-        let steps = action.steps.iter().map(|step| with_jobs(step.clone(), 1 + more.len())).collect();
+        let says = |word| action.steps.iter().flat_map(|s| &s.commands).flat_map(|c| &c.argv).any(|w| w.contains(word));
+        let slot = if says(SLOTS) { self.slots.guest() } else { self.slots.take(self.cancel)? };
+        // Tools that know no jobserver are told a number, and have that many slots to their end.
+        let more = self.slots.take_free(if says(JOBS) && !says(SLOTS) { self.slots.total() - 1 } else { 0 });
+        let steps = action.steps.iter().map(|step| self.with_numbers(step.clone(), 1 + more.len())).collect();
         let spec = self.spec(action, &work, steps, &log)?;
         let outcome = self.enter(&spec, action, version)?;
+        drop((slot, more));
         let output = scratch.path().join("output");
         fs::create_dir(&output)?;
         collect(&work, &action.collect, &output)?;
@@ -85,7 +87,7 @@ impl Executor<'_> {
         let action = &self.as_run(action, &work)?;
         self.prepare(action, libcs, &work)?;
         let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
-        for command in action.steps.iter().flat_map(|step| with_jobs(step.clone(), self.slots.total()).commands) {
+        for command in action.steps.iter().flat_map(|step| self.with_numbers(step.clone(), self.slots.total()).commands) {
             let words: Vec<_> = command.argv.iter().map(|word| driver::quoted(word)).collect();
             let env: String =
                 command.env.iter().map(|(name, value)| format!("{name}={} ", driver::quoted(value))).collect();
@@ -197,6 +199,7 @@ impl Executor<'_> {
         };
         let mut env = action.env.clone();
         env.insert("CARGO_MAKEFLAGS".to_owned(), self.slots.makeflags(&fifo));
+        env.insert("RST_SLOTS".to_owned(), fifo);
         Ok(Spec {
             root,
             env,
@@ -208,6 +211,18 @@ impl Executor<'_> {
             bare: action.unsandboxed,
             ..Spec::default()
         })
+    }
+
+    /// A step with the numbers of processes filled in.
+    fn with_numbers(&self, mut step: Step, jobs: usize) -> Step {
+        for (placeholder, number) in [(JOBS, jobs), (SLOTS, self.slots.total())] {
+            for word in step.commands.iter_mut().flat_map(|command| &mut command.argv) {
+                if word.contains(placeholder) {
+                    *word = word.replace(placeholder, &number.to_string());
+                }
+            }
+        }
+        step
     }
 
     fn cache_folder(&self, cache: &CacheMount, work: &Path) -> Result<PathBuf, BuildError> {
@@ -290,14 +305,6 @@ impl Executor<'_> {
         self.reporter.event(Event::Prepared { name, seconds, cpu_seconds });
         Ok(result.output)
     }
-}
-
-/// A step with the number of processes filled in.
-fn with_jobs(mut step: Step, jobs: usize) -> Step {
-    for word in step.commands.iter_mut().flat_map(|command| &mut command.argv).filter(|word| word.contains(JOBS)) {
-        *word = word.replace(JOBS, &jobs.to_string());
-    }
-    step
 }
 
 /// The build root's own top folders become those of the sandbox.

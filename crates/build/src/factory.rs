@@ -35,7 +35,7 @@ pub(crate) type Tasks<'a> = Vec<Task<'a, BuildError>>;
 /// How to build, as a person has chosen.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Builds at once, and processes in each.
+    /// Processes at once, over all builds.
     pub jobs: usize,
     /// Downloads at once.
     pub downloads: usize,
@@ -142,7 +142,7 @@ impl Factory<'_> {
         let found: Vec<NodeId> = survey.done.keys().copied().collect();
         let results = Mutex::new(survey.done);
         let archives = Mutex::new(BTreeMap::new());
-        let limits = Limits { network: self.settings.downloads, processor: self.settings.jobs };
+        let limits = Limits { network: self.settings.downloads, action: self.settings.jobs + 1, archive: 1 };
         let slots = Slots::new(self.store, self.settings.jobs)?;
         let tasks = self.tasks(graph, &survey.todo, &slots, &results, &archives)?;
         schedule::run(tasks, limits, || self.cancel.cancel())?;
@@ -203,7 +203,7 @@ impl Factory<'_> {
             builds.insert(id, tasks.len());
             tasks.push(Task {
                 after,
-                lane: Lane::Processor,
+                lane: Lane::Action,
                 cost: cost(&graph.nodes[id].component.driver),
                 run: Box::new(move || self.build_node(graph, id, slots, results)),
             });
@@ -211,7 +211,7 @@ impl Factory<'_> {
         for (place, wanted) in graph.archives.iter().enumerate() {
             tasks.push(Task {
                 after: wanted.components.iter().filter_map(|id| builds.get(id)).copied().collect(),
-                lane: Lane::Processor,
+                lane: Lane::Archive,
                 cost: 60.0,
                 run: Box::new(move || {
                     let _slot = slots.take(self.cancel)?;
@@ -242,7 +242,7 @@ impl Factory<'_> {
                 let mounts = tool_mounts(&graph.nodes[*id]);
                 tasks.push(Task {
                     after: mounts.values().filter_map(|tree| fetches.get(tree)).copied().collect(),
-                    lane: Lane::Processor,
+                    lane: Lane::Action,
                     cost: 40.0,
                     run: Box::new(move || self.executor(slots).compiled(libc, &mounts).map(drop)),
                 });
@@ -370,14 +370,15 @@ pub(crate) fn step_of(graph: &Graph, id: NodeId) -> Step {
     Step { name: node.component.name.clone(), version: node.component.version.to_string(), platform: node.platform }
 }
 
-/// Seconds on two cores, roughly, as measured: only the order of starting depends on it.
+/// CPU seconds, roughly, as measured: only the order of starting depends on it.
 fn cost(driver: &Driver) -> f64 {
     match driver {
         Driver::Source => 0.0,
         Driver::Cc(_) | Driver::Make(_) => 5.0,
         Driver::Autotools(_) => 40.0,
         Driver::Meson(_) => 30.0,
-        Driver::Go(_) => 110.0,
-        Driver::Cargo(_) => 200.0,
+        Driver::Go(go) => 80.0 * go.program.len() as f64,
+        Driver::Cargo(cargo) if cargo.programs.is_empty() => 40.0,
+        Driver::Cargo(_) => 300.0,
     }
 }

@@ -1,6 +1,6 @@
 //! An archive's files in `dist/`.
 
-use std::sync::Mutex;
+use std::thread;
 
 use fs_err as fs;
 use rst_archive::Compression;
@@ -13,9 +13,6 @@ use crate::{
     error::BuildError,
     factory::{BuiltArchive, Factory},
 };
-
-/// Held by whoever needs some 100 MB of memory: the proof of a large program, packing as small as can be.
-pub(crate) static MEMORY: Mutex<()> = Mutex::new(());
 
 impl Assembled {
     /// Packs the tree and puts it into `dist/`.
@@ -31,18 +28,17 @@ impl Assembled {
         if !factory.settings.draft {
             kinds.push((Compression::Gzip, ".tar.gz"));
         }
-        // While another archive is at it, gzip comes first.
-        if MEMORY.try_lock().is_err() {
-            kinds.reverse();
-        }
-        let mut files = Vec::new();
-        for (compression, ending) in kinds {
+        let pack = &|(compression, ending): (Compression, &str)| -> Result<_, BuildError> {
             let blob = self.pack(factory, compression)?;
             let path = folder.join(self.file_name(ending));
             factory.store.publish(blob, &path)?;
             let size = fs::metadata(&path)?.len();
-            files.push(BuiltArchive { path, sha256: blob, size });
-        }
+            Ok(BuiltArchive { path, sha256: blob, size })
+        };
+        let mut files = thread::scope(|scope| {
+            let packing: Vec<_> = kinds.into_iter().map(|kind| scope.spawn(move || pack(kind))).collect();
+            packing.into_iter().map(|file| file.join().expect("packing does not panic")).collect::<Result<Vec<_>, _>>()
+        })?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -58,10 +54,6 @@ impl Assembled {
         let tree = factory.store.tree_path(self.tree);
         let top = RelPath::new(&top).map_err(|error| BuildError::Pattern { reason: error.to_string() })?;
         let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &top);
-        let _alone = match compression {
-            Compression::Zstd => MEMORY.lock().ok(),
-            Compression::ZstdDraft | Compression::Gzip => None,
-        };
         let scratch = factory.store.scratch()?;
         let part = scratch.path().join("archive");
         rst_archive::write(entries, EPOCH.unsigned_abs(), compression, &part)?;

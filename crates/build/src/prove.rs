@@ -11,7 +11,6 @@ use crate::{
     compose::TWINS,
     error::BuildError,
     factory::Factory,
-    package::MEMORY,
 };
 
 impl Assembled {
@@ -27,10 +26,7 @@ impl Assembled {
             Some(factory.store.tree_path(*output).join(TWINS))
         };
         let machine = [factory.store.root(), &factory.project.root].map(|path| path.display().to_string());
-        let report = {
-            let _alone = MEMORY.lock().ok();
-            prove_files(&top, &self.manifest, twins, &machine, true)
-        };
+        let report = prove_files(&top, &self.manifest, twins, &machine, true);
         if !report.passed() {
             let lines: Vec<_> = report.failures().map(|failure| failure.to_string()).collect();
             return Err(BuildError::Proof {

@@ -10,8 +10,11 @@ use std::{
 pub enum Lane {
     /// Waits for the network: many at once.
     Network,
-    /// Uses a processor: within `--jobs`.
-    Processor,
+    /// Runs an action: some more at once than there are slots, which none should leave idle while its
+    /// files are copied.
+    Action,
+    /// Needs some 100 MB of memory for itself: the proof of large programs, packing as small as can be.
+    Archive,
 }
 
 /// Something to do once other tasks are done.
@@ -31,8 +34,10 @@ pub struct Task<'a, E> {
 pub struct Limits {
     /// Tasks at once in [`Lane::Network`].
     pub network: usize,
-    /// Tasks at once in [`Lane::Processor`].
-    pub processor: usize,
+    /// Tasks at once in [`Lane::Action`].
+    pub action: usize,
+    /// Tasks at once in [`Lane::Archive`].
+    pub archive: usize,
 }
 
 struct State<'a, E> {
@@ -93,7 +98,8 @@ pub fn run<E: Send>(tasks: Vec<Task<'_, E>>, limits: Limits, on_failure: impl Fn
         }
     };
     std::thread::scope(|scope| {
-        let workers = [(Lane::Network, limits.network), (Lane::Processor, limits.processor)];
+        let workers =
+            [(Lane::Network, limits.network), (Lane::Action, limits.action), (Lane::Archive, limits.archive)];
         for (lane, count) in workers {
             for _ in 0..count.max(1) {
                 scope.spawn(move || work(lane));
@@ -130,7 +136,7 @@ mod tests {
             .enumerate()
             .map(|(id, (after, cost))| Task {
                 after: after.to_vec(),
-                lane: Lane::Processor,
+                lane: Lane::Action,
                 cost: *cost,
                 run: Box::new({
                     let seen = &seen;
@@ -141,7 +147,7 @@ mod tests {
                 }),
             })
             .collect();
-        let result = run(tasks, Limits { network: 1, processor: 1 }, || ());
+        let result = run(tasks, Limits { network: 1, action: 1, archive: 1 }, || ());
         (seen.into_inner().unwrap(), result)
     }
 

@@ -1,20 +1,27 @@
 //! How many processes run at once, over all actions: a byte in a FIFO for each free slot. That is GNU make's
 //! jobserver ("POSIX Jobserver Interaction" in its manual), in which cargo and rustc, being told of it in
 //! CARGO_MAKEFLAGS, take part by themselves. (make would too, but from 4.4 on, and older ones end at the word
-//! `fifo`.) Each action holds one slot from its start, and takes more while they are free.
+//! `fifo`.) Go's tools wait for one each, by a script of its driver. All other actions hold one slot while
+//! they run, and take more if they are free at the start.
 
 use std::{
     io::{self, Read as _, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
     path::Path,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
-use nix::{fcntl::OFlag, sys::stat::Mode, unistd::mkfifo};
+use nix::{
+    errno::Errno,
+    fcntl::OFlag,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::stat::Mode,
+    unistd::mkfifo,
+};
 use rst_sandbox::Cancel;
 use rst_store::{Scratch, Store};
 
@@ -27,17 +34,24 @@ pub(crate) const FIFO: &str = "jobserver";
 pub(crate) struct Slots {
     folder: Scratch,
     fifo: Mutex<fs::File>,
+    /// The same file, to wait for a byte without the lock.
+    waiting: OwnedFd,
     total: usize,
-    held: AtomicUsize,
+    /// How many may have slots, or have processes that do.
+    holders: AtomicUsize,
 }
 
 /// A slot that is held; given back when dropped.
-pub(crate) struct Slot<'a>(&'a Slots);
+pub(crate) struct Slot<'a> {
+    slots: &'a Slots,
+    /// None of a [`Slots::guest`].
+    bytes: usize,
+}
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::SeqCst);
-        self.0.put(1);
+        self.slots.holders.fetch_sub(1, Ordering::SeqCst);
+        self.slots.put(self.bytes);
     }
 }
 
@@ -50,7 +64,8 @@ impl Slots {
         // Both ends are open here, so that nobody finds it closed.
         let mut options = fs::OpenOptions::new();
         let fifo = options.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
-        let slots = Self { folder, fifo: Mutex::new(fifo), total, held: AtomicUsize::new(0) };
+        let waiting = fifo.file().try_clone()?.into();
+        let slots = Self { folder, fifo: Mutex::new(fifo), waiting, total, holders: AtomicUsize::new(0) };
         slots.put(total);
         Ok(slots)
     }
@@ -70,11 +85,26 @@ impl Slots {
                 return Ok(slot);
             }
             // Nobody at work and none free: a program ended without giving back what it took.
-            if self.held.load(Ordering::SeqCst) == 0 {
+            if self.holders.load(Ordering::SeqCst) == 0 {
                 self.put(self.total);
             }
-            std::thread::sleep(Duration::from_millis(20));
+            // Woken when a byte comes, though another may be faster.
+            let mut wanted = [PollFd::new(self.waiting.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut wanted, PollTimeout::from(100_u8)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
         }
+    }
+
+    /// What an action holds whose processes wait for slots of their own.
+    pub(crate) fn guest(&self) -> Slot<'_> {
+        self.holder(0)
+    }
+
+    fn holder(&self, bytes: usize) -> Slot<'_> {
+        self.holders.fetch_add(1, Ordering::SeqCst);
+        Slot { slots: self, bytes }
     }
 
     /// So many slots at most, of those that are free now.
@@ -82,8 +112,7 @@ impl Slots {
         let mut bytes = vec![0; most];
         let mut fifo = self.fifo.lock().expect("no thread panics while holding it");
         let taken = fifo.read(&mut bytes).unwrap_or(0);
-        self.held.fetch_add(taken, Ordering::SeqCst);
-        (0..taken).map(|_| Slot(self)).collect()
+        (0..taken).map(|_| self.holder(1)).collect()
     }
 
     /// Lets a work folder have the FIFO.
@@ -120,6 +149,11 @@ mod tests {
         let more = slots.take_free(9);
         assert!(more.len() == 2 && slots.take_free(1).is_empty());
         drop((one, more));
+        // One whose processes took all.
+        let guest = slots.guest();
+        let all = slots.take_free(9);
+        assert_eq!(all.len(), 3);
+        drop((guest, all));
         // A program takes all, and dies.
         let mut stolen = [0; 3];
         assert_eq!(slots.fifo.lock().unwrap().read(&mut stolen).unwrap(), 3);

@@ -16,7 +16,7 @@ impl Factory<'_> {
     /// Fetches every source of a graph; how many were not in the store.
     pub fn fetch_all(&self, graph: &Graph) -> Result<usize, BuildError> {
         let all: Vec<NodeId> = (0..graph.nodes.len()).collect();
-        let limits = Limits { network: self.settings.downloads, processor: 1 };
+        let limits = Limits { network: self.settings.downloads, action: 1, archive: 1 };
         let (tasks, _) = self.fetch_tasks(graph, &all)?;
         let count = tasks.len();
         schedule::run(tasks, limits, || self.cancel.cancel())?;

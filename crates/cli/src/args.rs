@@ -152,7 +152,7 @@ pub struct TargetArgs {
 pub struct BuildArgs {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Builds at once, and processes in each [default: the number of processors]
+    /// Processes at once, over all builds [default: the number of processors]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Pack fast, for trying things out; the archives are larger

@@ -10,7 +10,8 @@ use crate::{Digest, Platform, RelPath};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Program (looked up in the sandbox's PATH) and arguments. `{jobs}` stands for the number of
-    /// parallel jobs, which is no part of the key.
+    /// processes that it may run at once; `{slots}` for that of all slots of the jobserver, of a program
+    /// whose processes each wait for one. Neither number is part of the key.
     pub argv: Vec<String>,
     /// The folder it runs in, absolute inside the sandbox.
     pub cwd: String,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rst_model::{
-    Command, Step,
+    Command, RelPath, Step,
     recipe::{Go, GoProgram},
 };
 
@@ -11,6 +11,17 @@ use super::{Context, Plan, SOURCE, TWINS, joined, make_steps};
 
 /// Where Go's build cache is seen.
 pub const CACHE: &str = "/gocache";
+
+/// Go runs each of its tools through this, which waits for a slot of the jobserver (`RST_SLOTS`). What Go
+/// asks a tool about its version, for the keys of its cache, is answered at once, and as without.
+const SLOT: &str = r#"#!/bin/sh
+case $2 in -V=*) exec "$@" ;; esac
+slot=$(dd bs=1 count=1 status=none <"$RST_SLOTS") || exit
+"$@"
+status=$?
+printf %s "$slot" >"$RST_SLOTS"
+exit $status
+"#;
 
 pub(super) fn plan(context: &Context, options: &Go) -> Plan {
     let mut steps: Vec<_> = options.program.iter().map(|program| build(context, options, program)).collect();
@@ -45,6 +56,7 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         ("CGO_LDFLAGS", joined(&ldflags)),
     ];
     Plan {
+        files: [(RelPath::new("bin/slot").expect("a plain name"), SLOT.to_owned())].into(),
         env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         steps,
         products: "out".to_owned(),
@@ -70,10 +82,11 @@ fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {
     let output = format!("/b/out/{}", program.name);
     let tags = options.tags.join(",");
     let linker = linker.join(" ");
-    let argv = ["go", "build", "-p", "{jobs}", "-tags", &tags, "-ldflags", &linker, "-o", &output, &program.package];
+    let argv = ["go", "build", "-p", "{slots}", "-toolexec", "/b/bin/slot"].into_iter();
+    let argv = argv.chain(["-tags", &tags, "-ldflags", &linker, "-o", &output, &program.package]);
     Step {
         commands: vec![Command {
-            argv: argv.map(str::to_owned).to_vec(),
+            argv: argv.map(str::to_owned).collect(),
             cwd: SOURCE.to_owned(),
             // Go links every program as a.out: a folder of its own for each twin.
             env: [("RST_TWIN".to_owned(), format!("{TWINS}/{}", program.name))].into(),

@@ -17,17 +17,18 @@ pub fn tools_of(driver: &Driver) -> &'static [&'static str] {
     }
 }
 
-/// The libcs with which a driver links something, what comes first at the front.
+/// The libcs with which a driver links something, what comes first at the front. Libraries alone are
+/// compiled while the libcs still are.
 pub fn libcs_of(driver: &Driver, platform: Platform) -> Vec<Libc> {
+    let (own, host) = (Libc::Musl(platform.arch), Libc::Musl(Arch::HOST));
     let mut libcs = match driver {
-        Driver::Source => return Vec::new(),
-        Driver::Go(_) => Vec::new(),
-        Driver::Cargo(_) => vec![Libc::Glibc(Arch::HOST), Libc::Musl(Arch::HOST)],
-        Driver::Cc(_) | Driver::Autotools(_) | Driver::Make(_) | Driver::Meson(_) => vec![Libc::Musl(Arch::HOST)],
+        Driver::Source => Vec::new(),
+        Driver::Go(_) => vec![own],
+        Driver::Cargo(cargo) if cargo.programs.is_empty() => vec![Libc::Glibc(Arch::HOST)],
+        Driver::Cargo(_) => vec![Libc::Glibc(Arch::HOST), host, own],
+        Driver::Cc(cc) if cc.prepare.is_empty() && cc.makes_only_libraries() => Vec::new(),
+        Driver::Cc(_) | Driver::Autotools(_) | Driver::Make(_) | Driver::Meson(_) => vec![host, own],
     };
-    let own = Libc::Musl(platform.arch);
-    if !libcs.contains(&own) {
-        libcs.push(own);
-    }
+    libcs.dedup();
     libcs
 }

@@ -36,16 +36,16 @@ impl Zig {
         let target = Libc::Musl(self.platform.arch).triple();
         let host = Libc::Musl(self.host).triple();
         let host_gnu = Libc::Glibc(self.host).triple();
-        // What a build says of its own helpers differs from one to the next, and Zig would compile a libc
-        // for each: the same options for all, as in a seed.
-        let helper = Self::LINK.join(" ");
+        // Configure scripts, Go's linker and a build's own helpers link with options of their own or with none,
+        // and Zig would compile a libc for each: the same options for all, as in a seed.
+        let link = Self::LINK.join(" ");
         let zig = Self::ZIG;
         [
-            ("cc", twin_linker(zig, &format!("{zig} cc -target {target}"))),
+            ("cc", twin_linker(zig, &format!("{zig} cc -target {target} {link}"))),
             ("c++", format!("#!/bin/sh\nexec {zig} c++ -target {target} \"$@\"\n")),
-            ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\" {helper} -g0 -s\n")),
+            ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\" {link} -g0 -s\n")),
             ("rust-cc", rust_linker("/b/bin/cc")),
-            ("host-rust-cc", rust_linker(&format!("{zig} cc -target {host_gnu} {helper}"))),
+            ("host-rust-cc", rust_linker(&format!("{zig} cc -target {host_gnu} {link}"))),
             ("ar", format!("#!/bin/sh\nexec {zig} ar \"$@\"\n")),
             // libtool looks for one, though it links by the compiler.
             ("ld", format!("#!/bin/sh\nexec {zig} ld.lld \"$@\"\n")),

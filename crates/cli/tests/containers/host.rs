@@ -3,8 +3,11 @@
 //! with the PID namespace.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
+    thread,
+    time::{Duration, Instant},
 };
 
 use fs_err as fs;
@@ -192,10 +195,34 @@ fn leave(cgroup: &Path) -> std::io::Result<()> {
     for entry in walkdir::WalkDir::new(cgroup).contents_first(true) {
         let entry = entry?;
         if entry.file_type().is_dir() {
-            fs::remove_dir(entry.path())?;
+            remove_once_empty(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// A process that was killed leaves its cgroup only when the kernel is done with it, so this waits a while.
+fn remove_once_empty(cgroup: &Path) -> std::io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    loop {
+        match fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                return Err(std::io::Error::other(format!("{error}; in it still: {:?}", members(cgroup)?)));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The command lines of the processes in a cgroup.
+fn members(cgroup: &Path) -> std::io::Result<Vec<String>> {
+    let ids = fs::read_to_string(cgroup.join("cgroup.procs"))?;
+    let line = |id: &str| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default().replace('\0', " ");
+    Ok(ids.lines().map(|id| format!("{id} {}", line(id))).collect())
 }
 
 /// Only where something stands already: of the host nothing is made.

@@ -64,6 +64,13 @@ pub struct CcOutput {
     pub arch: Option<Arch>,
 }
 
+impl Cc {
+    /// Whether nothing is linked.
+    pub fn makes_only_libraries(&self) -> bool {
+        self.output.keys().all(|name| name.ends_with(".a") || name.ends_with(".o"))
+    }
+}
+
 /// `[autotools]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
