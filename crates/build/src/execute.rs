@@ -87,7 +87,8 @@ impl Executor<'_> {
         let action = &self.as_run(action, &work)?;
         self.prepare(action, libcs, &work)?;
         let mut text = String::from("#!/bin/sh\n# What this build runs; nothing of it has been run yet.\nset -ex\n");
-        for command in action.steps.iter().flat_map(|step| self.with_numbers(step.clone(), self.slots.total()).commands) {
+        for command in action.steps.iter().flat_map(|step| self.with_numbers(step.clone(), self.slots.total()).commands)
+        {
             let words: Vec<_> = command.argv.iter().map(|word| driver::quoted(word)).collect();
             let env: String =
                 command.env.iter().map(|(name, value)| format!("{name}={} ", driver::quoted(value))).collect();

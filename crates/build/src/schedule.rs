@@ -98,8 +98,7 @@ pub fn run<E: Send>(tasks: Vec<Task<'_, E>>, limits: Limits, on_failure: impl Fn
         }
     };
     std::thread::scope(|scope| {
-        let workers =
-            [(Lane::Network, limits.network), (Lane::Action, limits.action), (Lane::Archive, limits.archive)];
+        let workers = [(Lane::Network, limits.network), (Lane::Action, limits.action), (Lane::Archive, limits.archive)];
         for (lane, count) in workers {
             for _ in 0..count.max(1) {
                 scope.spawn(move || work(lane));

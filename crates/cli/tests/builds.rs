@@ -62,7 +62,6 @@ fn a_failure_shows_its_end_its_command_and_the_ways_on() {
     let run = world.rst(["build", "hello", "--jobs", "3"]).exits(4);
     insta::assert_snapshot!(run.shown(), @r#"
     1 to build, 0 in the store
-    built libc-TARGET in TIME (TIME)
     [0/1] building hello 1 PLATFORM
     [0/1] failed hello 1 PLATFORM: `make -f /b/build.mk -j3 all` exited with 2
       │ cc -Os -g0 -fno-sanitize=undefined -fstack-protector-strong -ffunction-sections -fdata-sections -ffile-prefix-map=/b/src=. -Wno-date-time -c hello.c -o /b/objects/made.a/hello.o

@@ -24,7 +24,8 @@ fn events(lines: &[Value]) -> Vec<&str> {
 
 fn world() -> World {
     let world = World::with_toolchain();
-    world.component("hello", "", "");
+    // A command that may link something, for which there must be a libc.
+    world.component("hello", "", "prepare = [[\"cp\", \"hello.c\", \"copy\"]]\n");
     world.pin_component("hello", "1", "hi");
     world.rst(["fetch", "zig", "build-root"]).exits(0);
     world

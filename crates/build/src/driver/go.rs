@@ -60,7 +60,6 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         steps,
         products: "out".to_owned(),
-        ..Plan::default()
     }
 }
 
