@@ -1,5 +1,6 @@
 /*
  * podman-health-timer INTERVAL_MS PID[,PID...] PROGRAM [ARGUMENT...]
+ * podman-health-timer --version
  *
  * What a transient timer of systemd is to podman, where no systemd can be asked for one: runs PROGRAM at
  * once, and again INTERVAL_MS after each run has ended (OnUnitInactiveSec), until one of the processes
@@ -119,6 +120,9 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
+	static const char version[] = "podman-health-timer " VERSION "\n";
+	if (argc == 2 && !strcmp(argv[1], "--version"))
+		return write(1, version, sizeof version - 1) < 0;
 	long long interval = argc < 4 ? -1 : number(argv[1]);
 	if (interval < 0)
 		return usage();

@@ -14,6 +14,7 @@ use crate::{
     error::BuildError,
     factory::Factory,
     graph::{Graph, NodeId, WantedArchive},
+    prove::manifest_path,
     supply::sources,
 };
 
@@ -106,7 +107,7 @@ impl Assembled {
             }
         }
         let text = serde_json::to_string_pretty(&manifest).expect("plain data") + "\n";
-        let at = RelPath::new(&format!("share/rst/{}.manifest.json", variant.tool.get_ref())).expect("a plain name");
+        let at = manifest_path(variant.tool.get_ref());
         let kind = Kind::File { executable: false, digest: Digest::of(&text), size: text.len() as u64 };
         contents.insert(at, Contents { kind, bytes: Bytes::Text(text) });
         let tree = lay_out(factory, &contents)?;
@@ -164,6 +165,10 @@ fn add(
     bytes: Bytes,
 ) -> Result<(), BuildError> {
     if let Some(other) = manifest.files.get(&path) {
+        // The licence of what a toolchain leaves in programs comes with each of them.
+        if path.as_str().starts_with("share/doc/") && contents.get(&path).is_some_and(|there| there.kind == kind) {
+            return Ok(());
+        }
         return Err(BuildError::Twice {
             archive: archive.to_owned(),
             path: path.to_string(),

@@ -10,7 +10,7 @@ use rst_model::{
 use crate::{
     driver::{self, Context},
     graph::{Graph, Node, NodeId},
-    toolchain::Zig,
+    toolchain::{Zig, runtime_licenses},
 };
 
 /// SOURCE_DATE_EPOCH of every build and the time of every file in an archive: 2026-01-01, in seconds
@@ -71,6 +71,10 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     steps.extend(plan.steps);
     if node.sources.vendor.is_some() {
         steps.extend(vendored_licenses());
+    }
+    for (text, place) in runtime_licenses(&node.component.driver) {
+        let to = format!("/b/licenses/runtime/{place}");
+        steps.push(driver::step(["install", "-D", "--mode=644", text, &to]));
     }
 
     let mut env = driver::base_env(EPOCH);
@@ -139,7 +143,12 @@ fn vendored_licenses() -> Vec<Step> {
 }
 
 fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
-    let mut collect = Vec::new();
+    let mut collect = vec![Collect {
+        from: "licenses/runtime/".to_owned(),
+        to: format!("{LICENSES}/"),
+        optional: true,
+        merged: false,
+    }];
     for (to, install) in &node.component.install {
         let from = match install {
             Install::Everywhere(from) => from,

@@ -63,6 +63,17 @@ pub enum BuildError {
         /// Each failed one in a line.
         lines: Vec<String>,
     },
+    /// An archive that has grown.
+    #[error("{archive} takes {size} bytes, more than its budget of {budget}")]
+    #[diagnostic(help("find out what has grown; or raise the budget in build/archives.toml, and say why there"))]
+    Budget {
+        /// Its file name.
+        archive: String,
+        /// In bytes.
+        size: u64,
+        /// In bytes.
+        budget: u64,
+    },
     /// The store's file system is full.
     #[error("{}: No space left on device", store.display())]
     NoSpace {

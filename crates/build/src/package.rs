@@ -31,6 +31,9 @@ impl Assembled {
         let pack = &|(compression, ending): (Compression, &str)| -> Result<_, BuildError> {
             let blob = self.pack(factory, compression)?;
             let path = folder.join(self.file_name(ending));
+            if compression == Compression::Zstd {
+                self.within_budget(factory, fs::metadata(factory.store.blob_path(blob))?.len())?;
+            }
             factory.store.publish(blob, &path)?;
             let size = fs::metadata(&path)?.len();
             Ok(BuiltArchive { path, sha256: blob, size })
@@ -41,6 +44,16 @@ impl Assembled {
         })?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+
+    fn within_budget(&self, factory: &Factory, size: u64) -> Result<(), BuildError> {
+        let budget = factory.project.archives[&self.wanted.variant].budget.as_ref();
+        match budget.and_then(|budget| budget.bytes.get(&self.wanted.platform.arch)) {
+            Some(&budget) if size > budget => {
+                Err(BuildError::Budget { archive: self.file_name(".tar.zst"), size, budget })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn pack(&self, factory: &Factory, compression: Compression) -> Result<Digest, BuildError> {

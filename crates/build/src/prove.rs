@@ -26,7 +26,7 @@ impl Assembled {
             Some(factory.store.tree_path(*output).join(TWINS))
         };
         let machine = [factory.store.root(), &factory.project.root].map(|path| path.display().to_string());
-        let report = prove_files(&top, &self.manifest, twins, &machine, true);
+        let report = prove_files(&top, &manifest_path(&self.tool), &self.manifest, twins, &machine, true);
         if !report.passed() {
             let lines: Vec<_> = report.failures().map(|failure| failure.to_string()).collect();
             return Err(BuildError::Proof {
@@ -49,13 +49,19 @@ pub fn prove_tree(store: &Store, top: &Path, at: &RelPath, manifest: &Manifest, 
         let result = store.result(manifest.components.get(component)?.action)?;
         Some(store.tree_path(result.output).join(TWINS))
     };
-    let mut report = prove_files(top, manifest, twins, &[], symbols);
+    let mut report = prove_files(top, at, manifest, twins, &[], symbols);
     report.subjects.insert(0, rst_proof::prove_contents(top, at, manifest));
     report
 }
 
+/// Where an archive's manifest lies in it.
+pub(crate) fn manifest_path(tool: &str) -> RelPath {
+    RelPath::new(&format!("share/rst/{tool}.manifest.json")).expect("a plain name")
+}
+
 fn prove_files(
     top: &Path,
+    at: &RelPath,
     manifest: &Manifest,
     twins: impl Fn(&str) -> Option<PathBuf>,
     machine: &[String],
@@ -77,7 +83,9 @@ fn prove_files(
     };
     let subjects: Vec<_> = manifest.files.iter().map(subject).collect();
     let forbidden = SANDBOX_PATHS.iter().map(|path| path.to_string()).chain(machine.iter().cloned()).collect();
-    rst_proof::prove(&subjects, &Expected { platform: manifest.platform, forbidden, symbols })
+    let mut report = rst_proof::prove(&subjects, &Expected { platform: manifest.platform, forbidden, symbols });
+    report.subjects.insert(0, rst_proof::prove_whole(top, at, manifest));
+    report
 }
 
 /// Paths of the sandbox, which must not show in a program.

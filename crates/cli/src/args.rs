@@ -101,6 +101,18 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
+    /// Unpack an archive as ordinary users, and run containers with it: in a world of its own for root,
+    /// as oneself otherwise
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+Examples:
+  rst trial dist/podman-full-linux-amd64.tar.zst
+  rst trial dist/podman-full-linux-amd64.tar.zst --only published-port --keep
+  rst trial --list
+  rst trial clean"
+    )]
+    Trial(TrialArgs),
     /// Pin a version: fetch it from every origin, and write its digests to build/lock.toml
     #[command(after_help = "\
 Examples:
@@ -176,6 +188,38 @@ pub struct BuildArgs {
     /// Build what the component needs, then open a shell where it would be built
     #[arg(long)]
     pub shell: bool,
+}
+
+/// `rst trial`
+#[derive(Debug, Args)]
+pub struct TrialArgs {
+    /// A .tar.zst or .tar.gz
+    #[arg(required_unless_present = "list")]
+    pub archive: Option<PathBuf>,
+    /// Do these checks alone
+    #[arg(long, value_name = "CHECK", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave homes and storage, to be looked at
+    #[arg(long)]
+    pub keep: bool,
+    /// End well although some checks cannot be tried here, as without root
+    #[arg(long)]
+    pub allow_untried: bool,
+    /// Write the results as JUnit's XML, too
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Show the checks, and do none
+    #[arg(long)]
+    pub list: bool,
+    #[command(subcommand)]
+    pub command: Option<TrialCommand>,
+}
+
+/// `rst trial ...`
+#[derive(Debug, Subcommand)]
+pub enum TrialCommand {
+    /// Remove what trials have left that were killed
+    Clean,
 }
 
 /// `--override`

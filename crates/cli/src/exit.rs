@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
 use rst_sandbox::Error as SandboxError;
+use rst_trial::TrialError;
 
 use crate::commands::CommandError;
 
@@ -45,7 +46,8 @@ pub fn code(error: &CommandError) -> Exit {
             Exit::Usage
         }
         CommandError::Damaged { .. } => Exit::Digest,
-        CommandError::Proof { .. } => Exit::Proof,
+        CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
+        CommandError::Trial(error) => trial(error),
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
     }
@@ -55,7 +57,7 @@ fn build(error: &BuildError) -> Exit {
     match error {
         BuildError::Command { no_space: true, .. } => Exit::Failed,
         BuildError::Command { .. } | BuildError::NotMade { .. } | BuildError::Leaves { .. } => Exit::Build,
-        BuildError::Proof { .. } => Exit::Proof,
+        BuildError::Proof { .. } | BuildError::Budget { .. } => Exit::Proof,
         BuildError::Interrupted => Exit::Interrupted,
         BuildError::Fetch(error) => fetch(error),
         BuildError::Graph(_) | BuildError::Pattern { .. } => Exit::Usage,
@@ -70,6 +72,15 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+fn trial(error: &TrialError) -> Exit {
+    match error {
+        TrialError::NoSuchCheck(_) => Exit::Usage,
+        TrialError::NoProgram { .. } | TrialError::NotBegun => Exit::Host,
+        TrialError::Interrupted => Exit::Interrupted,
+        TrialError::Io(_) => Exit::Failed,
     }
 }
 

@@ -17,6 +17,8 @@ use crate::{args::Arguments, setup::Setup};
 fn main() -> ExitCode {
     // The first process of a sandbox is this program too.
     rst_sandbox::init_if_asked();
+    // And so are the users of a trial.
+    rst_trial::act_if_asked();
     let arguments = Arguments::parse();
     render::start_log(arguments.global.verbose);
     let format = arguments.global.format;

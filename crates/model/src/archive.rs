@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{Digest, Platform, RelPath, Version, recipe::AllocatorChoice};
+use crate::{Arch, Digest, Platform, RelPath, Version, recipe::AllocatorChoice};
 
 /// `build/archives.toml`: variants by name (`podman-full`).
 pub type Archives = BTreeMap<String, Variant>;
@@ -27,9 +27,22 @@ pub struct Variant {
     /// Folders below `build/etc/` whose files are added as they are.
     #[serde(default)]
     pub etc: Vec<String>,
+    /// How large it may be.
+    #[serde(default)]
+    pub budget: Option<Budget>,
     /// Per line of the tool (`"5.8"`): which line of a component goes with it.
     #[serde(default)]
     pub line: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The most that the `.tar.zst` of an archive may take, at the full level of compression.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// In bytes, for each architecture.
+    pub bytes: BTreeMap<Arch, u64>,
+    /// Why it is that much: a line for each change.
+    pub why: String,
 }
 
 /// `share/rst/NAME.manifest.json`: every file of an archive and where it is from.

@@ -2,9 +2,11 @@
 //! claim that cannot be checked, has failed.
 
 mod calls;
+mod candidate;
 mod contents;
 mod elf;
 mod twin;
+mod whole;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
@@ -15,6 +17,7 @@ use rst_model::{Arch, Platform, RelPath, recipe::AllocatorChoice};
 use serde::Serialize;
 
 pub use contents::prove_contents;
+pub use whole::prove_whole;
 
 use crate::{
     elf::Program,
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// Raised when a claim is added or its meaning changes, so that archives are proved again.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// A file of an archive.
 #[derive(Clone, Debug)]

@@ -5,12 +5,10 @@ use std::{
     path::Path,
 };
 
-use fs_err as fs;
-use object::{Endianness, Object as _, ObjectSymbol as _, SymbolKind, read::elf::ElfFile64};
-
 use crate::{
     calls::branches,
-    elf::{Program, Section},
+    candidate::{Candidate, Symbols},
+    elf::Program,
 };
 
 /// What the symbols of a program tell.
@@ -45,42 +43,41 @@ impl Twin {
                 continue;
             }
             let name = entry.file_name().to_string_lossy();
-            let bytes = fs::read(entry.path()).map_err(|error| error.to_string())?;
-            let Ok(candidate) = Program::parse(&bytes) else {
+            let Ok(candidate) = Candidate::open(entry.path()) else {
                 continue;
             };
             seen += 1;
-            nearest = Some(match differing_section(program, &candidate) {
+            nearest = Some(match candidate.differing_section(program)? {
                 Some(section) => format!("{name} differs in {section}"),
-                None if candidate.has_symbols => return Self::read(&candidate, &bytes, names),
-                None => format!("{name} is equal, but was linked without symbols"),
+                None => match candidate.symbols()? {
+                    Some(symbols) => return Ok(Self::read(program, &symbols, names)),
+                    None => format!("{name} is equal, but was linked without symbols"),
+                },
             });
         }
         let nearest = nearest.map(|text| format!(" ({text})")).unwrap_or_default();
         Err(format!("none of {seen} candidates is a twin{nearest}"))
     }
 
-    fn read(program: &Program, bytes: &[u8], names: &BTreeSet<&str>) -> Result<Self, String> {
-        let file: ElfFile64<'_, Endianness> = ElfFile64::parse(bytes).map_err(|error| error.to_string())?;
+    fn read(program: &Program, all: &Symbols, names: &BTreeSet<&str>) -> Self {
         let mut symbols: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
         let mut functions = BTreeMap::new();
         let mut mimalloc = BTreeSet::new();
-        for symbol in file.symbols().filter(|symbol| !symbol.is_undefined()) {
-            let Ok(name) = symbol.name() else { continue };
-            if names.contains(name) {
-                symbols.entry(name.to_owned()).or_default().insert(symbol.address());
+        for symbol in all.defined() {
+            if names.contains(symbol.name) {
+                symbols.entry(symbol.name.to_owned()).or_default().insert(symbol.address);
             }
-            if symbol.kind() == SymbolKind::Text {
-                functions.insert(symbol.address(), symbol.size());
+            if symbol.is_function {
+                functions.insert(symbol.address, symbol.size);
                 // `malloc` and `mi_malloc` are one function of two names.
-                if name.trim_start_matches('_').starts_with("mi_") {
-                    mimalloc.insert(symbol.address());
+                if symbol.name.trim_start_matches('_').starts_with("mi_") {
+                    mimalloc.insert(symbol.address);
                 }
             }
         }
         let mut twin = Self { symbols, functions, mimalloc, protection: Protection::None };
         twin.protection = twin.protection(program);
-        Ok(twin)
+        twin
     }
 
     fn protection(&self, program: &Program) -> Protection {
@@ -115,27 +112,3 @@ impl Twin {
         self.symbols.get(name)
     }
 }
-
-fn differing_section(one: &Program, two: &Program) -> Option<String> {
-    if one.loaded.len() != two.loaded.len() {
-        return Some(format!("the number of sections, {} against {}", one.loaded.len(), two.loaded.len()));
-    }
-    let mut pairs = one.loaded.iter().zip(&two.loaded);
-    pairs.find(|(a, b)| !equal(a, b)).map(|(a, _)| a.name.clone())
-}
-
-fn equal(a: &Section, b: &Section) -> bool {
-    if a.name != GO_FIPS || b.name != GO_FIPS {
-        return a == b;
-    }
-    let outside = |bytes: &[u8]| {
-        [bytes.get(..GO_FIPS_SUM.start), bytes.get(GO_FIPS_SUM.end..)].map(|part| part.map(<[u8]>::to_vec))
-    };
-    (a.address, a.size) == (b.address, b.size) && outside(a.bytes) == outside(b.bytes)
-}
-
-/// Go's linker writes a checksum of some sections here after the link (cmd/link/internal/ld/fips140.go),
-/// into the program but not into the twin, of which it does not know.
-const GO_FIPS: &str = ".go.fipsinfo";
-/// Where in that section the checksum is.
-const GO_FIPS_SUM: std::ops::Range<usize> = 16..48;

@@ -17,6 +17,22 @@ pub fn tools_of(driver: &Driver) -> &'static [&'static str] {
     }
 }
 
+/// The licence texts of what a toolchain leaves in every program: where each is seen, and its place below a
+/// folder of licences.
+pub fn runtime_licenses(driver: &Driver) -> Vec<(&'static str, &'static str)> {
+    let mut texts = vec![
+        ("/zig/ziglang/LICENSE", "compiler-rt/LICENSE"),
+        ("/zig/ziglang/lib/libc/musl/COPYRIGHT", "musl/COPYRIGHT"),
+    ];
+    match driver {
+        Driver::Source => texts.clear(),
+        Driver::Go(_) => texts.push(("/go/LICENSE", "go/LICENSE")),
+        Driver::Cargo(_) => texts.push(("/zig/ziglang/lib/libunwind/LICENSE.TXT", "libunwind/LICENSE.TXT")),
+        Driver::Cc(_) | Driver::Autotools(_) | Driver::Make(_) | Driver::Meson(_) => {}
+    }
+    texts
+}
+
 /// The libcs with which a driver links something, what comes first at the front. Libraries alone are
 /// compiled while the libcs still are.
 pub fn libcs_of(driver: &Driver, platform: Platform) -> Vec<Libc> {

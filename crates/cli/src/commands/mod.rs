@@ -4,6 +4,7 @@ mod build;
 mod lock;
 mod prove;
 mod store;
+mod trial;
 
 use clap::CommandFactory as _;
 use miette::Diagnostic;
@@ -43,6 +44,10 @@ pub enum CommandError {
     Unpack(#[from] rst_archive::UnpackError),
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
+    #[error(transparent)]
+    Trial(#[from] rst_trial::TrialError),
+    #[error("{archive}: {failed} of {checks} checks failed{}", many_impossible(*impossible))]
+    Tried { archive: String, failed: usize, impossible: usize, checks: usize },
     #[error("{count} entries of the store were damaged")]
     #[diagnostic(help("they are removed; what needs them is fetched or built again by the next run"))]
     Damaged { count: usize },
@@ -53,6 +58,10 @@ pub enum CommandError {
     Io(#[from] std::io::Error),
 }
 
+fn many_impossible(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", {count} could not be tried here") }
+}
+
 /// Does what was asked.
 pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
     match command {
@@ -61,6 +70,7 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
+        Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
         Command::Mirror(command) => lock::mirror(setup, &command),

@@ -3,6 +3,7 @@
 use rst_build::{Built, Graph, Survey, Why};
 use rst_proof::{Outcome, Report};
 use rst_store::{Collected, Verified};
+use rst_trial::{Line, Outcome as TrialOutcome, Report as TrialReport};
 use serde::Serialize;
 
 use crate::{args::Format, commands::CommandError};
@@ -148,6 +149,63 @@ pub fn proof(report: &Report, format: Format) -> Result<(), CommandError> {
     if report.unchecked() > 0 {
         eprintln!("warning: {} programs were looked at without their symbols", report.unchecked());
     }
+    Ok(())
+}
+
+/// The checks of `rst trial`.
+pub fn checks(format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        let checks = rst_trial::checks().map(|c| serde_json::json!({ "name": c.name, "who": c.who, "says": c.says }));
+        return json(&checks.collect::<Vec<_>>());
+    }
+    print_rows(&rst_trial::checks().map(|check| row([check.name, check.says])).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The end of a check, as it comes.
+pub fn trial_line(line: &Line, format: Format) {
+    if format == Format::Json {
+        // A line that cannot be written has no reader.
+        let _ = json(line);
+        return;
+    }
+    let Line::Ended(check) = line else { return };
+    println!("{}  {} ({:.1} s)", ending(&check.outcome), check.name, check.seconds);
+}
+
+fn ending(outcome: &TrialOutcome) -> &'static str {
+    match outcome {
+        TrialOutcome::Passed => "passed    ",
+        TrialOutcome::Failed { .. } => "FAILED    ",
+        TrialOutcome::Impossible { .. } => "not tried ",
+    }
+}
+
+/// How many lines of a failed check's log are shown.
+const LAST_LINES: usize = 40;
+
+/// How an archive did.
+pub fn trial(report: &TrialReport, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(&serde_json::json!({ "event": "summary", "trial": report }));
+    }
+    for check in &report.checks {
+        match &check.outcome {
+            TrialOutcome::Passed => {}
+            TrialOutcome::Impossible { reason } => println!("\n{} was not tried: {reason}", check.name),
+            TrialOutcome::Failed { reason, log } => {
+                println!("\n{} FAILED: {}\n  {reason}", check.name, check.says);
+                let lines: Vec<_> = log.lines().collect();
+                for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+                    println!("  │ {line}");
+                }
+                println!("  again: rst trial {} --only {} --keep", report.archive, check.name);
+            }
+        }
+    }
+    let (failed, impossible) = (report.failures().count(), report.impossible().count());
+    let passed = report.checks.len() - failed - impossible;
+    println!("{passed} passed, {failed} failed, {impossible} not tried, in {:.1} s", report.seconds);
     Ok(())
 }
 

@@ -1,0 +1,38 @@
+//! `rst trial`
+
+use fs_err as fs;
+use rst_trial::Trial;
+
+use super::CommandError;
+use crate::{
+    args::{TrialArgs, TrialCommand},
+    render,
+    setup::Setup,
+};
+
+pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
+    let format = setup.format();
+    if let Some(TrialCommand::Clean) = arguments.command {
+        let removed = rst_trial::clean()?;
+        let words = match removed[..] {
+            [] => "nothing was left".to_owned(),
+            _ => format!("removed {}", removed.join(", ")),
+        };
+        return render::done(&words, &serde_json::json!({ "event": "cleaned", "removed": removed }), format);
+    }
+    let Some(archive) = arguments.archive.clone().filter(|_| !arguments.list) else {
+        return render::checks(format);
+    };
+    let trial = Trial { archive, only: arguments.only.iter().cloned().collect(), keep: arguments.keep };
+    let report = trial.run(&setup.cancel, |line| render::trial_line(line, format))?;
+    render::trial(&report, format)?;
+    if let Some(file) = &arguments.junit {
+        fs::write(file, report.junit())?;
+    }
+    let (failed, impossible) = (report.failures().count(), report.impossible().count());
+    match (failed, impossible, report.checks.len()) {
+        (0, 0, 1..) => Ok(()),
+        (0, untried, checks) if arguments.allow_untried && untried < checks => Ok(()),
+        (_, _, checks) => Err(CommandError::Tried { archive: report.archive, failed, impossible, checks }),
+    }
+}

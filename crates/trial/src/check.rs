@@ -1,0 +1,100 @@
+//! What a check is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::person::Person;
+
+/// Who does it. Each is a user of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// Has subordinate ids and a cgroup: a session on a common distribution.
+    Person,
+    /// Has neither: clusters, storage boxes, hosts of others.
+    Poor,
+    /// Neither, and /etc/passwd does not know them: LDAP, or an id that somebody made up.
+    Stranger,
+}
+
+impl Who {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Person, Self::Poor, Self::Stranger];
+
+    /// User and group, which the host need not know.
+    pub(crate) fn id(self) -> u32 {
+        match self {
+            Self::Person => 54_321,
+            Self::Poor => 54_322,
+            Self::Stranger => 54_323,
+        }
+    }
+
+    /// The name in /etc/passwd.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Person => Some("person"),
+            Self::Poor => Some("poor"),
+            Self::Stranger => None,
+        }
+    }
+}
+
+/// Something a person does, and what they must see.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// `published-port`
+    pub name: &'static str,
+    /// What is true when it passes, in a sentence.
+    pub says: &'static str,
+    /// By whom.
+    pub who: Who,
+    /// Files of the archive without which it is no check of it.
+    pub needs: &'static [&'static str],
+    /// Does it.
+    pub(crate) run: fn(&Person) -> Verdict,
+}
+
+/// How a check ended.
+pub(crate) type Verdict<T = ()> = Result<T, Miss>;
+
+/// Why a check did not pass.
+#[derive(Debug)]
+pub(crate) enum Miss {
+    /// What was seen is not what must be.
+    Failed(String),
+    /// It cannot be tried here.
+    Impossible(String),
+}
+
+impl From<std::io::Error> for Miss {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// A failure in words.
+pub(crate) fn failed<T>(reason: impl Into<String>) -> Verdict<T> {
+    Err(Miss::Failed(reason.into()))
+}
+
+/// Both must be equal.
+pub(crate) fn same(found: &str, expected: &str) -> Verdict {
+    if found == expected { Ok(()) } else { failed(format!("expected {expected:?}, found {found:?}")) }
+}
+
+/// One must be part of the other.
+pub(crate) fn contains(found: &str, expected: &str) -> Verdict {
+    if found.contains(expected) { Ok(()) } else { failed(format!("expected {expected:?} in {found:?}")) }
+}
+
+/// Tried until it passes, for half a minute at most: a server, or a timer, needs a moment.
+pub(crate) fn patiently<T>(attempt: impl Fn() -> Verdict<T>) -> Verdict<T> {
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+    for _ in 0..120 {
+        if let Ok(answer) = attempt() {
+            return Ok(answer);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    attempt()
+}

@@ -1,0 +1,229 @@
+//! The programs are there, are what the manifest says, and find each other.
+
+use std::{collections::BTreeMap, path::Path};
+
+use fs_err as fs;
+
+use super::{person, with_netavark};
+use crate::{
+    check::{Check, Verdict, contains, failed, same},
+    person::Person,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { needs: &[], ..person("versions", "Each program says the version that the manifest says", versions) },
+    with_netavark("finds-its-own", "Podman uses the helpers that lie beside it, and native overlay", finds_its_own),
+    person("by-link-and-path", "Podman works through a symbolic link and through PATH", by_link_and_path),
+    person("moved", "The folder can be moved, spaces and umlauts in its path included", moved),
+    person("long-path", "A path of three hundred letters is no obstacle", long_path),
+    person("exit-codes", "The exit code is the program's, or 125, 126 and 127 where none ran", exit_codes),
+    person("exec", "A second program runs in a container, and its exit code is kept", exec),
+    person("logs", "What a container printed can be read later, both streams", logs),
+    person("inspects", "cp, top, stats, diff, port and rename do what they say", inspects),
+    person("stops", "A container is told to stop by the signal it asked for", stops),
+    person("waits", "wait tells the exit code of a container", waits),
+    person("init", "A process of ours reaps what is left behind in a container", init),
+    person("pod", "Containers of a pod share a network and a name", pod),
+    person("kube", "A pod is played from YAML, and played down again", kube),
+    person("service", "The API is served on a socket, and podman --remote uses it", service),
+    person("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
+];
+
+/// How each program is asked for its version; the others have none to tell.
+const VERSIONS: [(&str, &str); 11] = [
+    ("bin/podman", "--version"),
+    ("bin/buildah", "--version"),
+    ("bin/skopeo", "--version"),
+    ("bin/crun", "--version"),
+    ("bin/fuse-overlayfs", "--version"),
+    ("lib/podman/conmon", "--version"),
+    ("lib/podman/netavark", "--version"),
+    ("lib/podman/aardvark-dns", "--version"),
+    ("lib/podman/pasta", "--version"),
+    ("lib/podman/catatonit", "--version"),
+    ("lib/podman/podman-health-timer", "--version"),
+];
+
+fn versions(person: &Person) -> Verdict {
+    let asked: BTreeMap<_, _> = VERSIONS.into_iter().collect();
+    for (path, file) in &person.manifest.files {
+        let Some(question) = asked.get(path.as_str()) else { continue };
+        let Some(component) = person.manifest.components.get(&file.component) else {
+            return failed(format!("{path} is of no component"));
+        };
+        let answer = person.call(question).program(person.top.join(path)).prints()?;
+        contains(&answer, &component.version.to_string())?;
+    }
+    Ok(())
+}
+
+fn finds_its_own(person: &Person) -> Verdict {
+    let format = "{{.Host.OCIRuntime.Path}} {{.Host.Conmon.Path}} {{.Host.NetworkBackendInfo.Path}} \
+                  {{.Host.NetworkBackendInfo.DNS.Path}} {{.Host.Pasta.Executable}} {{.Store.GraphDriverName}}";
+    let found = person.call("info --format").with([format]).prints()?;
+    let beside = |path: &str| person.top.join(path).display().to_string();
+    let expected =
+        ["bin/crun", "lib/podman/conmon", "lib/podman/netavark", "lib/podman/aardvark-dns", "lib/podman/pasta"];
+    same(&found, &format!("{} overlay", expected.map(beside).join(" ")))
+}
+
+const HELLO: &str = "run --rm --network none small echo hello";
+
+fn by_link_and_path(person: &Person) -> Verdict {
+    let links = person.home.join("links");
+    fs::create_dir(&links)?;
+    fs::os::unix::fs::symlink(person.podman(), links.join("podman"))?;
+    same(&person.call(HELLO).program(links.join("podman")).prints()?, "hello")?;
+    let path = format!("{}:/usr/bin:/bin", links.display());
+    same(&person.call(HELLO).program("podman").env("PATH", path).prints()?, "hello")
+}
+
+/// With the folder at another place, whatever then happens.
+fn elsewhere(person: &Person, place: &Path, act: impl Fn(&Path) -> Verdict) -> Verdict {
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::rename(&person.top, place)?;
+    let verdict = act(&place.join("bin/podman"));
+    fs::rename(place, &person.top)?;
+    verdict
+}
+
+fn moved(person: &Person) -> Verdict {
+    elsewhere(person, &person.home.join("Meine Programme/größer"), |podman| {
+        same(&person.call(HELLO).program(podman).prints()?, "hello")?;
+        same(&person.call("run --rm small echo hello").program(podman).prints()?, "hello")
+    })
+}
+
+fn long_path(person: &Person) -> Verdict {
+    let long: std::path::PathBuf = ["long"; 60].iter().collect();
+    elsewhere(person, &person.home.join(long), |podman| same(&person.call(HELLO).program(podman).prints()?, "hello"))
+}
+
+fn exit_codes(person: &Person) -> Verdict {
+    for (program, code) in [("/bin/false", 1), ("/etc", 126), ("/no/such/program", 127)] {
+        person.call("run --rm --network none small").with([program]).complains(code)?;
+    }
+    person.call("run --rm --network none small sh -c 'exit 42'").complains(42)?;
+    person.call("run --no-such-option small").complains(125).map(drop)
+}
+
+/// Runs a container that sleeps, and removes it whatever happens.
+pub(super) fn sleeping(person: &Person, options: &str, act: impl Fn() -> Verdict) -> Verdict {
+    person.run(&format!("run --detach --name sleeper {options} small /bin/sleep 1000"))?;
+    let verdict = act();
+    person.run("rm --force --time 0 sleeper")?;
+    verdict
+}
+
+fn exec(person: &Person) -> Verdict {
+    sleeping(person, "--network none", || {
+        same(&person.run("exec --env WORD=hello sleeper printenv WORD")?, "hello")?;
+        person.call("exec sleeper sh -c 'exit 7'").complains(7).map(drop)
+    })
+}
+
+fn logs(person: &Person) -> Verdict {
+    person.script("run --name talker --network none", "echo out; echo err >&2")?;
+    let ran = person.call("logs talker").ends()?;
+    person.run("rm talker")?;
+    same(&ran.out, "out")?;
+    contains(&ran.err, "err")
+}
+
+fn inspects(person: &Person) -> Verdict {
+    sleeping(person, "--network none", || {
+        fs::write(person.home.join("letter"), "hello")?;
+        person.run("cp letter sleeper:/letter")?;
+        same(&person.run("exec sleeper cat /letter")?, "hello")?;
+        contains(&person.run("diff sleeper")?, "A /letter")?;
+        contains(&person.run("top sleeper")?, "/bin/sleep 1000")?;
+        contains(&person.run("stats --no-stream sleeper")?, "sleeper")?;
+        person.run("rename sleeper dreamer")?;
+        person.run("rename dreamer sleeper").map(drop)
+    })
+}
+
+fn stops(person: &Person) -> Verdict {
+    let script = "trap 'exit 9' USR1; while :; do sleep 0.1; done";
+    person.script("run --detach --name listener --network none --stop-signal USR1", script)?;
+    person.run("stop --time 20 listener")?;
+    let code = person.run("inspect --format {{.State.ExitCode}} listener");
+    person.run("rm --force --time 0 listener")?;
+    same(&code?, "9")
+}
+
+fn waits(person: &Person) -> Verdict {
+    person.script("run --detach --name short --network none", "sleep 0.3; exit 5")?;
+    let code = person.run("wait short");
+    person.run("rm --force --time 0 short")?;
+    same(&code?, "5")
+}
+
+fn init(person: &Person) -> Verdict {
+    let script = "cat /proc/1/comm; (sleep 0.1 &); sleep 0.5; grep -l 'State:.Z' /proc/[0-9]*/status | wc -l";
+    let found = person.script("run --rm --init --network none", script)?;
+    same(&found, "catatonit\n0")
+}
+
+fn pod(person: &Person) -> Verdict {
+    person.run("pod create --name pea --network none")?;
+    let verdict = (|| {
+        person.script("run --detach --pod pea --name server", "exec httpd -f -p 80")?;
+        let found = crate::check::patiently(|| person.script("run --rm --pod pea", "nc -z 127.0.0.1 80 && echo yes"))?;
+        same(&found, "yes")?;
+        same(&person.run("pod inspect --format {{.NumContainers}} pea")?, "2")
+    })();
+    person.run("pod rm --force --time 0 pea")?;
+    verdict
+}
+
+const YAML: &str = "\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: played
+spec:
+  containers:
+  - name: one
+    image: localhost/small
+    imagePullPolicy: Never
+    command: [/bin/sleep, '1000']
+    env:
+    - name: WORD
+      value: hello
+";
+
+fn kube(person: &Person) -> Verdict {
+    fs::write(person.home.join("pod.yaml"), YAML)?;
+    person.run("kube play --network none pod.yaml")?;
+    let word = person.run("exec played-one printenv WORD");
+    person.run("kube down --force pod.yaml")?;
+    same(&word?, "hello")?;
+    same(&person.run("ps --all --quiet")?, "")
+}
+
+fn service(person: &Person) -> Verdict {
+    let socket = format!("unix://{}/api.sock", person.home.join("run").display());
+    let mut service = person.call(&format!("system service --time 0 {socket}")).command().spawn()?;
+    let verdict = (|| {
+        let remote = format!("--remote --url {socket}");
+        crate::check::patiently(|| person.run(&format!("{remote} version")))?;
+        let found = person.run(&format!("{remote} run --rm --network none small echo hello"))?;
+        same(&found, "hello")?;
+        contains(&person.run(&format!("{remote} images --format {{{{.Repository}}}}"))?, "small")
+    })();
+    std::process::Command::new("kill").arg(service.id().to_string()).status()?;
+    service.wait()?;
+    verdict
+}
+
+fn quadlet(person: &Person) -> Verdict {
+    let units = person.home.join("units");
+    fs::create_dir_all(&units)?;
+    fs::write(units.join("web.container"), "[Container]\nImage=localhost/small\nExec=/bin/sleep 1000\n")?;
+    let quadlet = person.call("--user --dryrun").program(person.top.join("lib/podman/quadlet"));
+    let unit = quadlet.env("QUADLET_UNIT_DIRS", &units).prints()?;
+    contains(&unit, &format!("ExecStart={} run", person.podman().display()))
+}

@@ -1,0 +1,152 @@
+//! Damaged archives and odd homes: a clear word, or it works.
+
+use std::{os::unix::fs::PermissionsExt, path::Path};
+
+use fs_err as fs;
+
+use super::person;
+use crate::{
+    check::{Check, Miss, Verdict, contains, same},
+    person::Person,
+    world::program,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    person("helper-deleted", "A helper that is missing is named", helper_deleted),
+    person("helper-truncated", "A helper that is cut short is named", helper_truncated),
+    person("config-unreadable", "A configuration file that cannot be read is named", config_unreadable),
+    person("config-broken", "A configuration file that does not parse is named, with its line", config_broken),
+    person("home-read-only", "A home that cannot be written to is named", home_read_only),
+    person("home-absent", "A home that is not there is made or named", home_absent),
+    person("no-runtime-dir", "Without XDG_RUNTIME_DIR containers run", no_runtime_dir),
+    person("folder-noexec", "From a folder without execution nothing starts, and the shell says so", folder_noexec),
+    person("storage-noexec", "Storage where nothing may be executed is an error that says so", storage_noexec),
+    person("host-without-newuidmap", "A host without newuidmap is told which package has it", without_newuidmap),
+];
+
+const RUN: &str = "run --rm --network none small echo hello";
+
+/// With another file in place of one of the archive, or none, whatever then happens.
+fn instead(person: &Person, path: &str, other: Option<&[u8]>, act: impl Fn() -> Verdict) -> Verdict {
+    let (file, kept) = (person.top.join(path), person.home.join("kept"));
+    fs::rename(&file, &kept)?;
+    if let Some(bytes) = other {
+        fs::write(&file, bytes)?;
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o755))?;
+    }
+    let verdict = act();
+    fs::rename(&kept, &file)?;
+    verdict
+}
+
+fn helper_deleted(person: &Person) -> Verdict {
+    for (path, name) in [("bin/crun", "crun"), ("lib/podman/conmon", "conmon")] {
+        instead(person, path, None, || contains(&person.call(RUN).complains(125)?, name))?;
+    }
+    instead(person, "lib/podman/pasta", None, || {
+        contains(&person.call("run --rm --network pasta small true").complains(125)?, "pasta")
+    })
+}
+
+fn helper_truncated(person: &Person) -> Verdict {
+    for (path, name) in [("bin/crun", "crun"), ("lib/podman/conmon", "conmon")] {
+        let whole = fs::read(person.top.join(path))?;
+        instead(person, path, Some(&whole[..1000]), || {
+            let ran = person.call(RUN).ends()?;
+            match ran.code {
+                0 => Err(Miss::Failed("it ran".to_owned())),
+                _ => contains(&ran.err, name),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// With a configuration of the user's own, whatever then happens.
+fn with_config(person: &Person, text: &str, mode: u32, act: impl Fn(&Path) -> Verdict) -> Verdict {
+    let folder = person.home.join(".config/containers");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join("containers.conf");
+    fs::write(&file, text)?;
+    fs::set_permissions(&file, PermissionsExt::from_mode(mode))?;
+    let verdict = act(&file);
+    fs::remove_file(&file)?;
+    verdict
+}
+
+fn config_unreadable(person: &Person) -> Verdict {
+    with_config(person, "", 0o000, |file| {
+        contains(&person.call(RUN).complains(125)?, &format!("{}: permission denied", file.display()))
+    })
+}
+
+fn config_broken(person: &Person) -> Verdict {
+    with_config(person, "[engine]\nruntime = crun\n", 0o644, |file| {
+        let said = person.call(RUN).complains(125)?;
+        contains(&said, &file.display().to_string())?;
+        contains(&said, "line 2")
+    })
+}
+
+fn home_read_only(person: &Person) -> Verdict {
+    let home = person.home.join("closed");
+    fs::create_dir(&home)?;
+    fs::set_permissions(&home, PermissionsExt::from_mode(0o555))?;
+    let said = person.call("info").env("HOME", &home).complains(125)?;
+    contains(&said, &home.display().to_string())?;
+    contains(&said, "permission denied")
+}
+
+fn home_absent(person: &Person) -> Verdict {
+    let home = person.home.join("not/there");
+    let ran = person.call("info").env("HOME", &home).ends()?;
+    if ran.code == 0 { Ok(()) } else { contains(&ran.err, &home.display().to_string()) }
+}
+
+fn no_runtime_dir(person: &Person) -> Verdict {
+    same(&person.call(RUN).without("XDG_RUNTIME_DIR").prints()?, "hello")
+}
+
+fn folder_noexec(person: &Person) -> Verdict {
+    if !person.noexec().exists() {
+        return Err(Miss::Impossible("only root can mount such a folder".to_owned()));
+    }
+    let copy = person.noexec().join("podman");
+    fs::copy(person.podman(), &copy)?;
+    let call = person.call("-c").program("/bin/sh").with(["\"$0\" version", &copy.display().to_string()]);
+    let said = call.complains(126);
+    fs::remove_file(&copy)?;
+    contains(&said?, "Permission denied")
+}
+
+fn storage_noexec(person: &Person) -> Verdict {
+    if !person.noexec().exists() {
+        return Err(Miss::Impossible("only root can mount such a folder".to_owned()));
+    }
+    let root = person.noexec().join("storage");
+    let options = format!("--root {} --storage-driver vfs", root.display());
+    let built = person.run(&format!("{options} build --isolation chroot --tag small context"));
+    let ran = person.call(&format!("{options} {RUN}")).ends();
+    person.run(&format!("{options} system reset --force"))?;
+    match (built, ran?) {
+        (Err(Miss::Failed(reason)), _) => contains(&reason.to_lowercase(), "permission denied"),
+        (_, ran) if ran.code != 0 => contains(&ran.err.to_lowercase(), "permission denied"),
+        _ => Ok(()),
+    }
+}
+
+/// With a home of its own, since podman's pause process knows of the ids.
+fn without_newuidmap(person: &Person) -> Verdict {
+    let tools = person.home.join("tools");
+    fs::create_dir(&tools)?;
+    for name in ["sh", "ls"] {
+        let Some(path) = program(name) else { continue };
+        fs::os::unix::fs::symlink(path, tools.join(name))?;
+    }
+    let home = person.home.join("other");
+    fs::create_dir_all(home.join("run"))?;
+    let call = person.call("info").env("HOME", &home).env("XDG_RUNTIME_DIR", home.join("run")).env("PATH", &tools);
+    let ran = call.ends()?;
+    contains(&ran.err, "newuidmap")?;
+    contains(&ran.err, "uidmap")
+}

@@ -1,0 +1,112 @@
+//! Images: built, kept, moved.
+
+use fs_err as fs;
+
+use super::person;
+use crate::{
+    check::{Check, Verdict, contains, same},
+    person::Person,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    person("builds-in-stages", "A build of several stages takes files from one to the next", builds_in_stages),
+    person("builds-from-cache", "A second build of the same uses the layers of the first", builds_from_cache),
+    person("builds-with-crun", "RUN works in a container of crun as in a mere chroot", builds_with_crun),
+    person(
+        "builds-for-others",
+        "An image for another architecture is built, when nothing runs in it",
+        builds_for_others,
+    ),
+    person("saves-and-loads", "An image saved as docker-archive and OCI archive is loaded again", saves_and_loads),
+    person("exports-and-imports", "A container's files are exported, and imported as an image", exports_and_imports),
+    person("commits", "A changed container becomes an image", commits),
+    person(
+        "no-short-name-surprise",
+        "A short name is not looked up at a registry nobody named",
+        no_short_name_surprise,
+    ),
+];
+
+fn build(person: &Person, name: &str, text: &str, options: &str) -> Verdict<String> {
+    let file = format!("context/{name}");
+    fs::write(person.home.join(&file), text)?;
+    person.run(&format!("build --file {file} --tag {name} {options} context"))
+}
+
+fn builds_in_stages(person: &Person) -> Verdict {
+    let text = "FROM small AS first\nRUN echo hello > /letter\n\
+                FROM scratch\nCOPY --from=first /letter /letter\nCOPY busybox /busybox\nENTRYPOINT [\"/busybox\"]\n";
+    build(person, "staged", text, "")?;
+    let letter = person.run("run --rm --network none staged cat /letter");
+    person.run("rmi staged")?;
+    same(&letter?, "hello")
+}
+
+fn builds_from_cache(person: &Person) -> Verdict {
+    let text = "FROM small\nRUN echo hello > /letter\n";
+    build(person, "cached", text, "--layers")?;
+    let again = build(person, "cached", text, "--layers");
+    person.run("rmi cached")?;
+    contains(&again?, "Using cache")
+}
+
+fn builds_with_crun(person: &Person) -> Verdict {
+    let text = "FROM small\nRUN test \"$(cat /proc/1/comm)\" = sh && echo hello > /letter\n";
+    build(person, "crunned", text, "--isolation oci --network none")?;
+    let letter = person.run("run --rm --network none crunned cat /letter");
+    person.run("rmi crunned")?;
+    same(&letter?, "hello")
+}
+
+fn builds_for_others(person: &Person) -> Verdict {
+    let other = match std::env::consts::ARCH {
+        "aarch64" => "amd64",
+        _ => "arm64",
+    };
+    build(person, "foreign", "FROM scratch\nCOPY busybox /busybox\n", &format!("--platform linux/{other}"))?;
+    let found = person.run("image inspect --format {{.Architecture}} foreign");
+    person.run("rmi foreign")?;
+    same(&found?, other)
+}
+
+fn saves_and_loads(person: &Person) -> Verdict {
+    for format in ["docker-archive", "oci-archive"] {
+        person.run("tag small moving")?;
+        let saved = person.run(&format!("save --format {format} --output saved.tar moving"));
+        person.run("untag moving moving")?;
+        saved?;
+        let loaded = person.run("load --input saved.tar");
+        fs::remove_file(person.home.join("saved.tar"))?;
+        contains(&loaded?, "moving")?;
+        same(&person.run("run --rm --network none moving echo hello")?, "hello")?;
+        person.run("untag moving moving")?;
+    }
+    Ok(())
+}
+
+fn exports_and_imports(person: &Person) -> Verdict {
+    person.script("run --name writer --network none", "echo hello > /letter")?;
+    let exported = person.run("export --output files.tar writer");
+    person.run("rm writer")?;
+    exported?;
+    person.run("import files.tar imported")?;
+    fs::remove_file(person.home.join("files.tar"))?;
+    let letter = person.run("run --rm --network none imported cat /letter");
+    person.run("rmi imported")?;
+    same(&letter?, "hello")
+}
+
+fn commits(person: &Person) -> Verdict {
+    person.script("run --name writer --network none", "echo hello > /letter")?;
+    let committed = person.run("commit --quiet writer committed");
+    person.run("rm writer")?;
+    committed?;
+    let letter = person.run("run --rm --network none committed cat /letter");
+    person.run("rmi committed")?;
+    same(&letter?, "hello")
+}
+
+fn no_short_name_surprise(person: &Person) -> Verdict {
+    let complaint = person.call("pull surprise").complains(125)?;
+    contains(&complaint, "short-name")
+}

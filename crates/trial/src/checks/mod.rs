@@ -1,0 +1,55 @@
+//! What is tried, a file for each matter. Names are for `--only`; each sentence says what is true when the
+//! check passes.
+
+mod basics;
+mod damage;
+mod health;
+mod images;
+mod isolation;
+mod network;
+mod others;
+mod poor;
+mod state;
+
+use crate::{
+    check::{Check, Verdict, Who},
+    person::Person,
+};
+
+/// All checks, in the order in which each user does theirs.
+pub fn all() -> impl Iterator<Item = Check> {
+    let matters = [
+        basics::CHECKS,
+        images::CHECKS,
+        isolation::CHECKS,
+        network::CHECKS,
+        health::CHECKS,
+        poor::CHECKS,
+        damage::CHECKS,
+        others::CHECKS,
+    ];
+    // At the end, since it looks for what others left.
+    matters.into_iter().chain([state::CHECKS]).flatten().copied()
+}
+
+type Run = fn(&Person) -> Verdict;
+
+/// A check by someone with a session on a common distribution.
+const fn person(name: &'static str, says: &'static str, run: Run) -> Check {
+    Check { name, says, who: Who::Person, needs: &["bin/podman"], run }
+}
+
+/// The same, of an archive that has what bridge networks need.
+const fn with_netavark(name: &'static str, says: &'static str, run: Run) -> Check {
+    Check { name, says, who: Who::Person, needs: &["bin/podman", "lib/podman/netavark"], run }
+}
+
+/// A check by someone who has neither subordinate ids nor a cgroup.
+const fn poor(name: &'static str, says: &'static str, run: Run) -> Check {
+    Check { name, says, who: Who::Poor, needs: &["bin/podman"], run }
+}
+
+/// The same, and /etc/passwd does not know them.
+const fn stranger(name: &'static str, says: &'static str, run: Run) -> Check {
+    Check { name, says, who: Who::Stranger, needs: &["bin/podman"], run }
+}

@@ -1,0 +1,97 @@
+//! What a trial that was killed leaves: folders, and empty cgroups. Processes, mounts and networks end by
+//! themselves.
+
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fs_err as fs;
+use walkdir::WalkDir;
+
+/// How the folder of a trial and its cgroup begin.
+pub(crate) const PREFIX: &str = "rst-trial-";
+
+/// Removes what trials have left that are no longer running, and says what.
+pub fn clean() -> std::io::Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for entry in fs::read_dir(std::env::temp_dir())? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && !is_running(&path) {
+            remove(&path)?;
+            removed.push(path.display().to_string());
+        }
+    }
+    for place in cgroup_mounts()? {
+        for entry in fs::read_dir(place)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(PREFIX) && !std::env::temp_dir().join(name).exists() {
+                remove_cgroup(&entry.path())?;
+                removed.push(entry.path().display().to_string());
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// Where the host has version 2 of cgroups.
+fn cgroup_mounts() -> std::io::Result<Vec<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    Ok(fields.filter(|fields| fields.get(2) == Some(&"cgroup2")).map(|fields| PathBuf::from(fields[1])).collect())
+}
+
+/// Whether a process of that trial is there: all of them run the program that lies in its folder.
+fn is_running(scratch: &Path) -> bool {
+    let own = scratch.join("rst");
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.into_iter().any(|entry| fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == own))
+}
+
+/// Removes a trial's folder.
+pub(crate) fn remove(scratch: &Path) -> std::io::Result<()> {
+    for entry in WalkDir::new(scratch).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+        // A person may have made a folder that nobody can write to.
+        let _ = fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    }
+    fs::remove_dir_all(scratch)
+}
+
+/// Removes a cgroup and all below it. A process that was killed leaves its cgroup only when the kernel is done
+/// with it, so this waits a while.
+pub(crate) fn remove_cgroup(cgroup: &Path) -> std::io::Result<()> {
+    for entry in WalkDir::new(cgroup).contents_first(true) {
+        let entry = entry?;
+        if entry.file_type().is_dir() {
+            remove_once_empty(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_once_empty(cgroup: &Path) -> std::io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    loop {
+        match fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                return Err(std::io::Error::other(format!("{error}; in it still: {:?}", members(cgroup)?)));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The command lines of the processes in a cgroup.
+fn members(cgroup: &Path) -> std::io::Result<Vec<String>> {
+    let ids = fs::read_to_string(cgroup.join("cgroup.procs"))?;
+    let line = |id: &str| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default().replace('\0', " ");
+    Ok(ids.lines().map(|id| format!("{id} {}", line(id))).collect())
+}

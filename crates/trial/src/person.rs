@@ -1,0 +1,285 @@
+//! A user, their home, and what they unpacked.
+
+use std::{
+    cell::RefCell,
+    fmt::Write as _,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use fs_err as fs;
+use rst_model::Manifest;
+
+use crate::{
+    check::{Check, Verdict, Who, failed},
+    stage::Order,
+    world::{self, program},
+};
+
+/// A user at work.
+pub(crate) struct Person {
+    /// The home, which is HOME.
+    pub home: PathBuf,
+    /// The archive's top folder.
+    pub top: PathBuf,
+    /// What the archive says of itself.
+    pub manifest: Manifest,
+    /// What else root has made.
+    scratch: PathBuf,
+    /// Whether all is left as it is.
+    keep: bool,
+    /// What was run since the check began.
+    log: RefCell<String>,
+}
+
+/// Of a command, in seconds.
+const PATIENCE: &str = "120";
+
+impl Person {
+    /// Unpacks the archive as the user who this process is, and builds the image that checks use.
+    pub(crate) fn new(order: &Order, who: Who) -> Verdict<Self> {
+        let home = order.scratch.join(format!("{who:?}"));
+        fs::create_dir_all(home.join("run"))?;
+        fs::set_permissions(home.join("run"), PermissionsExt::from_mode(0o700))?;
+        let top = unpack(&order.archive, &home)?;
+        let manifest = manifest(&top)?;
+        let scratch = order.scratch.clone();
+        let person = Self { home, top, manifest, scratch, keep: order.keep, log: RefCell::default() };
+        if person.podman().exists() {
+            person.context()?;
+            person.run("build --tag small context")?;
+        }
+        Ok(person)
+    }
+
+    /// A folder to build an image from: one static program.
+    pub(crate) fn context(&self) -> Verdict {
+        let context = self.home.join("context");
+        fs::create_dir(&context)?;
+        let Some(busybox) = program("busybox") else { return failed("busybox is not installed") };
+        fs::copy(busybox, context.join("busybox"))?;
+        let text = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
+        fs::write(context.join("Containerfile"), text)?;
+        Ok(())
+    }
+
+    /// Whether the archive holds what a check tries.
+    pub(crate) fn has_what_it_takes(&self, check: &Check) -> bool {
+        check.needs.iter().all(|path| self.top.join(path).exists())
+    }
+
+    /// The podman of the archive.
+    pub(crate) fn podman(&self) -> PathBuf {
+        self.top.join("bin/podman")
+    }
+
+    /// A folder from which the kernel starts no program.
+    pub(crate) fn noexec(&self) -> PathBuf {
+        self.scratch.join(world::NOEXEC)
+    }
+
+    /// A call of podman with these words as its arguments; one in single quotes may hold spaces.
+    pub(crate) fn call(&self, line: &str) -> Call<'_> {
+        Call {
+            person: self,
+            program: self.podman(),
+            arguments: words(line),
+            env: vec![
+                ("HOME", self.home.display().to_string()),
+                ("XDG_RUNTIME_DIR", self.home.join("run").display().to_string()),
+                ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
+            ],
+        }
+    }
+
+    /// What podman prints; or what it complains of.
+    pub(crate) fn run(&self, line: &str) -> Verdict<String> {
+        self.call(line).prints()
+    }
+
+    /// The same for a shell's script in a container of the small image: `line` says how it is run.
+    pub(crate) fn script(&self, line: &str, script: &str) -> Verdict<String> {
+        self.call(line).with(["small", "/bin/sh", "-c", script]).prints()
+    }
+
+    /// Begins the log anew.
+    pub(crate) fn forget(&self) {
+        self.log.borrow_mut().clear();
+    }
+
+    /// What was run, and what it printed.
+    pub(crate) fn log(&self) -> String {
+        self.log.borrow().clone()
+    }
+}
+
+impl Drop for Person {
+    /// Podman's files belong to the user's subordinate ids: podman must remove them.
+    fn drop(&mut self) {
+        if self.keep || !self.podman().exists() {
+            return;
+        }
+        let _ = self.run("system reset --force");
+        if let Ok(pid) = fs::read_to_string(self.home.join("run/libpod/tmp/pause.pid")) {
+            let _ = Command::new("kill").arg(pid.trim()).status();
+        }
+    }
+}
+
+/// One call of a program, to be changed before it is made.
+pub(crate) struct Call<'a> {
+    person: &'a Person,
+    program: PathBuf,
+    arguments: Vec<String>,
+    env: Vec<(&'static str, String)>,
+}
+
+/// How a call ended.
+pub(crate) struct Ran {
+    /// Its exit code; that of a shell for a signal.
+    pub code: i32,
+    /// Standard output, without the last line's end.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Call<'_> {
+    /// Another program than the archive's podman.
+    pub(crate) fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// More arguments, which may hold spaces.
+    pub(crate) fn with<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
+        self.arguments.extend(words.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// With a variable.
+    pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<Path>) -> Self {
+        self.env.retain(|(other, _)| *other != name);
+        self.env.push((name, value.as_ref().display().to_string()));
+        self
+    }
+
+    /// Without a variable.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.env.retain(|(other, _)| *other != name);
+        self
+    }
+
+    /// The command, for who wants to do more than wait for it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", PATIENCE]).arg(&self.program).args(&self.arguments);
+        command.current_dir(&self.person.home).env_clear().stdin(Stdio::null());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Makes the call.
+    pub(crate) fn ends(&self) -> Verdict<Ran> {
+        let output = self.command().output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout).trim_end().to_owned(), text(&output.stderr));
+        let mut log = self.person.log.borrow_mut();
+        let _ = writeln!(log, "$ {} {}", self.name(), self.arguments.join(" "));
+        for (what, text) in [("", &out), ("! ", &err)] {
+            for line in text.lines() {
+                let _ = writeln!(log, "{what}{line}");
+            }
+        }
+        if output.status.code() == Some(124) {
+            return failed(format!("`{}` did not end within {PATIENCE} s", self.arguments.join(" ")));
+        }
+        Ok(Ran { code: output.status.code().unwrap_or(-1), out, err })
+    }
+
+    /// What it prints, when it does what it should.
+    pub(crate) fn prints(&self) -> Verdict<String> {
+        Ok(self.succeeds()?.out)
+    }
+
+    /// What it says besides, on standard error.
+    pub(crate) fn says(&self) -> Verdict<String> {
+        Ok(self.succeeds()?.err)
+    }
+
+    fn succeeds(&self) -> Verdict<Ran> {
+        match self.ends()? {
+            ran if ran.code == 0 => Ok(ran),
+            ran => failed(format!(
+                "`{} {}` ended with {}: {}",
+                self.name(),
+                self.arguments.join(" "),
+                ran.code,
+                ran.err.trim_end()
+            )),
+        }
+    }
+
+    /// What it complains of, when it ends with this code as it should.
+    pub(crate) fn complains(&self, code: i32) -> Verdict<String> {
+        match self.ends()? {
+            ran if ran.code == code => Ok(ran.err),
+            ran => failed(format!(
+                "`{} {}` ended with {}, expected {code}: {}",
+                self.name(),
+                self.arguments.join(" "),
+                ran.code,
+                ran.err.trim_end()
+            )),
+        }
+    }
+
+    fn name(&self) -> String {
+        self.program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Unpacks an archive with the host's tar, as a user does; gives the folder at its top.
+pub(crate) fn unpack(archive: &Path, into: &Path) -> Verdict<PathBuf> {
+    let before: Vec<_> = fs::read_dir(into)?.flatten().map(|entry| entry.path()).collect();
+    let unpacked = Command::new("tar").arg("-xf").arg(archive).current_dir(into).status()?;
+    if !unpacked.success() {
+        return failed(format!("`tar -xf {}`: {unpacked}", archive.display()));
+    }
+    let mut tops = fs::read_dir(into)?.flatten().map(|entry| entry.path()).filter(|path| !before.contains(path));
+    match (tops.next(), tops.next()) {
+        (Some(top), None) => Ok(top),
+        _ => failed("the archive has not one folder at its top"),
+    }
+}
+
+fn manifest(top: &Path) -> Verdict<Manifest> {
+    let folder = top.join("share/rst");
+    let found = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+    let Some(path) = found.into_iter().find(|path| path.to_string_lossy().ends_with(".manifest.json")) else {
+        return failed(format!("no manifest in {}", folder.display()));
+    };
+    serde_json::from_slice(&fs::read(&path)?)
+        .map_err(|error| crate::check::Miss::Failed(format!("{}: {error}", path.display())))
+}
+
+/// Words between spaces, those in single quotes whole.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (place, part) in line.split('\'').enumerate() {
+        match place % 2 {
+            0 => words.extend(part.split(' ').filter(|word| !word.is_empty()).map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_line_is_words_and_quoted_words() {
+        assert_eq!(super::words("run  --cmd 'test -e x' small"), ["run", "--cmd", "test -e x", "small"]);
+    }
+}

@@ -1,0 +1,202 @@
+//! The first process: it starts the others, hears them, and is what a person sees and ends.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fs_err as fs;
+use nix::unistd::geteuid;
+use rst_model::Cancel;
+
+use crate::{
+    check::Who,
+    checks,
+    leftovers::{PREFIX, remove},
+    report::{CheckReport, Outcome, Report},
+    stage::{Line, Order, STAGE, Stage},
+};
+
+/// What is to be tried.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// A .tar.zst or .tar.gz.
+    pub archive: PathBuf,
+    /// Names of checks; all, when there is none.
+    pub only: BTreeSet<String>,
+    /// Whether what was made is left, to be looked at.
+    pub keep: bool,
+}
+
+/// Why nothing was tried, or not to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// There is no such check.
+    #[error("there is no check `{0}`")]
+    NoSuchCheck(String),
+    /// A program of the host's is missing.
+    #[error("`{program}` is not installed, which {reason} (Debian: {package})")]
+    NoProgram {
+        /// Its name.
+        program: &'static str,
+        /// What for.
+        reason: &'static str,
+        /// Debian's package.
+        package: &'static str,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// The processes below ended before they had begun.
+    #[error("the trial could not be prepared; what it said is above")]
+    NotBegun,
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// What a trial needs of the host, and Debian's packages for it.
+const PROGRAMS: [(&str, &str, &str); 6] = [
+    ("tar", "unpacks the archive", "tar"),
+    ("zstd", "unpacks the archive", "zstd"),
+    ("timeout", "ends what hangs", "coreutils"),
+    ("unshare", "makes the users' world", "util-linux"),
+    ("setpriv", "becomes a user", "util-linux"),
+    ("busybox", "is what the containers hold (the static one)", "busybox-static"),
+];
+
+impl Trial {
+    /// Tries the archive; `heard` is told of each beginning and end.
+    pub fn run(&self, cancel: &Cancel, mut heard: impl FnMut(&Line)) -> Result<Report, TrialError> {
+        let begun = Instant::now();
+        self.check()?;
+        let scratch = tempfile::Builder::new().prefix(PREFIX).tempdir()?.keep();
+        let result = self.run_in(&scratch, cancel, &mut heard);
+        match self.keep {
+            true => eprintln!("what was made is in {}", scratch.display()),
+            false => remove(&scratch)?,
+        }
+        let checks = result?;
+        let archive = self.archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Report { archive, checks, seconds: begun.elapsed().as_secs_f64() })
+    }
+
+    /// Found before anything is made.
+    fn check(&self) -> Result<(), TrialError> {
+        fs::metadata(&self.archive)?;
+        if let Some(unknown) = self.only.iter().find(|name| checks::all().all(|check| check.name != name.as_str())) {
+            return Err(TrialError::NoSuchCheck(unknown.clone()));
+        }
+        for (program, reason, package) in PROGRAMS {
+            if crate::world::program(program).is_none() {
+                return Err(TrialError::NoProgram { program, reason, package });
+            }
+        }
+        Ok(())
+    }
+
+    fn run_in(
+        &self,
+        scratch: &std::path::Path,
+        cancel: &Cancel,
+        heard: &mut impl FnMut(&Line),
+    ) -> Result<Vec<CheckReport>, TrialError> {
+        let own = scratch.join("rst");
+        // Program and archive may lie where another user cannot look.
+        fs::copy("/proc/self/exe", &own)?;
+        let archive = scratch.join(self.archive.file_name().unwrap_or_default());
+        fs::copy(&self.archive, &archive)?;
+        let order = Order { archive, scratch: scratch.to_owned(), only: self.only.clone(), keep: self.keep };
+        let is_root = geteuid().is_root();
+        // All below ends with this process, whatever ends it.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]);
+        let stage = match is_root {
+            true => {
+                command.args(["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"]);
+                command.args(["--mount-proc", "--propagation=private", "--"]);
+                Stage::World(order.clone())
+            }
+            false => Stage::User(order.clone(), Who::Person),
+        };
+        command.arg(&own).env(STAGE, serde_json::to_string(&stage).expect("plain data"));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut ends = self.hear(&mut child, cancel, heard)?;
+        if !is_root {
+            let others = checks::all().filter(|check| check.who != Who::Person && order.wants(check));
+            ends.extend(others.map(|check| CheckReport {
+                name: check.name.to_owned(),
+                who: check.who,
+                says: check.says.to_owned(),
+                outcome: Outcome::Impossible { reason: "only root can make the user who tries it".to_owned() },
+                seconds: 0.0,
+            }));
+        }
+        Ok(ends)
+    }
+
+    /// Hears the others to their end.
+    fn hear(
+        &self,
+        child: &mut Child,
+        cancel: &Cancel,
+        heard: &mut impl FnMut(&Line),
+    ) -> Result<Vec<CheckReport>, TrialError> {
+        let out = child.stdout.take().expect("asked for");
+        let (sender, lines) = std::sync::mpsc::channel();
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                if let Ok(line) = serde_json::from_str::<Line>(&line) {
+                    let _ = sender.send(line);
+                }
+            }
+        });
+        let (mut open, mut ends, mut planned) = (BTreeMap::new(), Vec::new(), false);
+        loop {
+            match lines.recv_timeout(Duration::from_millis(100)) {
+                Ok(line) => {
+                    match &line {
+                        Line::Planned { names } => {
+                            planned = true;
+                            open.extend(names.iter().map(|name| (name.clone(), false)));
+                        }
+                        Line::Began { name } => _ = open.insert(name.clone(), true),
+                        Line::Ended(end) => {
+                            open.remove(&end.name);
+                            ends.push(end.clone());
+                        }
+                    }
+                    heard(&line);
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                    child.kill()?;
+                    child.wait()?;
+                    return Err(TrialError::Interrupted);
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let status = child.wait()?;
+        reader.join().expect("reading does not panic");
+        if !planned && !status.success() {
+            return Err(TrialError::NotBegun);
+        }
+        // Whoever did these is gone.
+        for check in checks::all().filter(|check| open.contains_key(check.name)) {
+            let reason = format!("its process ended before it did: {status}");
+            ends.push(CheckReport {
+                name: check.name.to_owned(),
+                who: check.who,
+                says: check.says.to_owned(),
+                outcome: Outcome::Failed { reason, log: String::new() },
+                seconds: 0.0,
+            });
+        }
+        Ok(ends)
+    }
+}

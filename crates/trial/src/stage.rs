@@ -1,0 +1,127 @@
+//! The processes below the first one, and what they tell it: one JSON object a line on standard output.
+
+use std::{collections::BTreeSet, io::Write as _, path::PathBuf, process::ExitCode, time::Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    check::{Check, Miss, Who},
+    checks,
+    person::Person,
+    report::{CheckReport, Outcome},
+    world,
+};
+
+/// Names the stage of a process that is not the first, with its order, as JSON.
+pub(crate) const STAGE: &str = "RST_TRIAL_STAGE";
+
+/// Who a process is.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// Root, in new namespaces that are still empty.
+    World(Order),
+    /// A user.
+    User(Order, Who),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// The archive, where every user can read it.
+    pub archive: PathBuf,
+    /// A folder for all that is made.
+    pub scratch: PathBuf,
+    /// Names of checks; all, when there is none.
+    pub only: BTreeSet<String>,
+    /// Whether homes are left as they are.
+    pub keep: bool,
+}
+
+impl Order {
+    /// Whether a check is to be done.
+    pub(crate) fn wants(&self, check: &Check) -> bool {
+        self.only.is_empty() || self.only.contains(check.name)
+    }
+}
+
+/// What a process tells the first one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Line {
+    /// These checks will be done.
+    Planned {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A check has begun.
+    Began {
+        /// Its name.
+        name: String,
+    },
+    /// A check has ended.
+    Ended(CheckReport),
+}
+
+impl Line {
+    pub(crate) fn tell(&self) {
+        let mut text = serde_json::to_string(self).expect("plain data");
+        text.push('\n');
+        // One write a line: others write to the same pipe.
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+}
+
+/// Becomes one of the processes below the first, if this was started as one, and never returns then.
+/// To be called first of all in `main`.
+pub fn act_if_asked() {
+    let Some(stage) = std::env::var_os(STAGE) else { return };
+    let stage = serde_json::from_str(&stage.to_string_lossy()).expect("set by this program");
+    let code = match stage {
+        Stage::World(order) => world::furnish(&order),
+        Stage::User(order, who) => act(&order, who),
+    };
+    std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 1 });
+}
+
+/// Does a user's checks.
+fn act(order: &Order, who: Who) -> ExitCode {
+    let wanted: Vec<Check> = checks::all().filter(|check| check.who == who && order.wants(check)).collect();
+    if wanted.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let person = match Person::new(order, who) {
+        Ok(person) => person,
+        Err(miss) => {
+            plan(&wanted);
+            for check in &wanted {
+                tell_end(check, Err(&miss), String::new(), 0.0);
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    // What an archive does not hold is no check of it.
+    let wanted: Vec<Check> = wanted.into_iter().filter(|check| person.has_what_it_takes(check)).collect();
+    plan(&wanted);
+    for check in &wanted {
+        Line::Began { name: check.name.to_owned() }.tell();
+        let begun = Instant::now();
+        person.forget();
+        let verdict = (check.run)(&person);
+        tell_end(check, verdict.as_ref().map(drop), person.log(), begun.elapsed().as_secs_f64());
+    }
+    ExitCode::SUCCESS
+}
+
+fn plan(wanted: &[Check]) {
+    Line::Planned { names: wanted.iter().map(|check| check.name.to_owned()).collect() }.tell();
+}
+
+fn tell_end(check: &Check, verdict: Result<(), &Miss>, log: String, seconds: f64) {
+    let outcome = match verdict {
+        Ok(()) => Outcome::Passed,
+        Err(Miss::Failed(reason)) => Outcome::Failed { reason: reason.clone(), log },
+        Err(Miss::Impossible(reason)) => Outcome::Impossible { reason: reason.clone() },
+    };
+    let (name, says) = (check.name.to_owned(), check.says.to_owned());
+    Line::Ended(CheckReport { name, who: check.who, says, outcome, seconds }).tell();
+}

@@ -1,0 +1,170 @@
+//! A world for ordinary users, made by root in private namespaces: device nodes, a network that leads
+//! nowhere, and for one of them a cgroup of their own and subordinate ids. Of the host nothing is changed,
+//! and all that runs ends with the PID namespace.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    thread,
+};
+
+use fs_err as fs;
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    sys::stat::{Mode, SFlag, makedev, mknod},
+    unistd::chown,
+};
+
+use crate::{
+    check::Who,
+    leftovers::remove_cgroup,
+    stage::{Order, STAGE, Stage},
+};
+
+/// Furnishes the namespaces and starts this program again as each of the users.
+pub(crate) fn furnish(order: &Order) -> ExitCode {
+    let cgroup = match furnishings(&order.scratch) {
+        Ok(cgroup) => cgroup,
+        Err(error) => {
+            eprintln!("the namespaces cannot be furnished: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let passed = thread::scope(|scope| {
+        let users: Vec<_> = Who::ALL.into_iter().map(|who| scope.spawn(move || start(order, who))).collect();
+        users.into_iter().all(|user| user.join().expect("starting a user does not panic"))
+    });
+    match leave(&cgroup) {
+        Ok(()) if passed => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("a cgroup is left: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(order: &Order, who: Who) -> bool {
+    let id = who.id();
+    let mut user = Command::new("setpriv");
+    user.args([format!("--reuid={id}"), format!("--regid={id}")]).args(["--clear-groups", "--"]);
+    user.arg(order.scratch.join("rst"));
+    let stage = Stage::User(order.clone(), who);
+    user.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
+    user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
+}
+
+fn furnishings(scratch: &Path) -> std::io::Result<PathBuf> {
+    permit(scratch, 0o755)?;
+    for who in Who::ALL {
+        let home = scratch.join(format!("{who:?}"));
+        fs::create_dir(&home)?;
+        chown(&home, Some(who.id().into()), Some(who.id().into()))?;
+    }
+    let named = || Who::ALL.into_iter().filter_map(|who| Some((who.name()?, who.id())));
+    let users: String = named().map(|(name, id)| format!("{name}:x:{id}:{id}::/tmp:/bin/sh\n")).collect();
+    let groups: String = named().map(|(name, id)| format!("{name}:x:{id}:\n")).collect();
+    for (file, text) in [
+        ("/etc/passwd", format!("root:x:0:0::/root:/bin/sh\n{users}")),
+        ("/etc/group", format!("root:x:0:\n{groups}")),
+        ("/etc/subuid", "person:200000:65536\n".to_owned()),
+        ("/etc/subgid", "person:200000:65536\n".to_owned()),
+    ] {
+        let own = scratch.join(file.trim_start_matches('/').replace('/', "-"));
+        fs::write(&own, text)?;
+        bind(&own, Path::new(file))?;
+    }
+    devices(scratch)?;
+    places(scratch)?;
+    network()?;
+    cgroup(scratch)
+}
+
+fn permit(path: &Path, mode: u32) -> std::io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+/// Where no program may be started, of a file system that anyone may write to.
+pub(crate) const NOEXEC: &str = "noexec";
+
+/// File systems that a home may lie on.
+fn places(scratch: &Path) -> std::io::Result<()> {
+    let noexec = scratch.join(NOEXEC);
+    fs::create_dir(&noexec)?;
+    Ok(mount(Some("tmpfs"), &noexec, Some("tmpfs"), MsFlags::MS_NOEXEC, Some("mode=1777"))?)
+}
+
+/// /dev/fuse and /dev/net/tun as most distributions have them: open to all.
+fn devices(scratch: &Path) -> std::io::Result<()> {
+    let dev = scratch.join("dev");
+    fs::create_dir(&dev)?;
+    mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
+    for (name, major, minor) in [("fuse", 10, 229), ("net/tun", 10, 200)] {
+        let own = dev.join(name.replace('/', "-"));
+        mknod(&own, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))?;
+        permit(&own, 0o666)?;
+        let place = Path::new("/dev").join(name);
+        if place.exists() {
+            bind(&own, &place)?;
+        }
+    }
+    Ok(mount(Some("tmpfs"), "/dev/shm", Some("tmpfs"), MsFlags::empty(), Some("mode=1777"))?)
+}
+
+/// An interface with an address and a route, as pasta looks for, and nobody behind it.
+fn network() -> std::io::Result<()> {
+    for arguments in [
+        "link set lo up",
+        "link add name outside type veth peer name nobody",
+        "address add 192.0.2.2/24 dev outside",
+        "link set outside up",
+        "link set nobody up",
+        "route add default via 192.0.2.1",
+    ] {
+        let ip = program("ip").ok_or_else(|| std::io::Error::other("`ip` is not installed: make install-deps"))?;
+        let status = Command::new(ip).args(arguments.split(' ')).status()?;
+        if !status.success() {
+            return Err(std::io::Error::other(format!("`ip {arguments}` {status}")));
+        }
+    }
+    Ok(())
+}
+
+/// A cgroup of version 2 that is the first user's, and all that they see.
+fn cgroup(scratch: &Path) -> std::io::Result<PathBuf> {
+    let whole = scratch.join("cgroup");
+    fs::create_dir(&whole)?;
+    let none = None::<&str>;
+    mount(Some("cgroup2"), &whole, Some("cgroup2"), MsFlags::empty(), none)?;
+    let own = whole.join(scratch.file_name().expect("a folder has a name"));
+    fs::create_dir(&own)?;
+    fs::write(own.join("cgroup.procs"), "0")?;
+    unshare(CloneFlags::CLONE_NEWCGROUP)?;
+    mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), none)?;
+    let owner = Who::Person.id();
+    for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
+        chown(&Path::new("/sys/fs/cgroup").join(file), Some(owner.into()), Some(owner.into()))?;
+    }
+    Ok(own)
+}
+
+/// This process is the last in it, so it must go first; then the cgroups that podman made in it.
+fn leave(cgroup: &Path) -> std::io::Result<()> {
+    fs::write(cgroup.parent().unwrap_or(cgroup).join("cgroup.procs"), "0")?;
+    remove_cgroup(cgroup)
+}
+
+/// Only where something stands already: of the host nothing is made.
+fn bind(source: &Path, target: &Path) -> std::io::Result<()> {
+    fs::symlink_metadata(target)?;
+    Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
+}
+
+/// A program of the host's.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.exists())
+}
