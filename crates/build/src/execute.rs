@@ -39,7 +39,7 @@ pub(crate) struct Executor<'a> {
 
 /// The word for which the number of processes is put: known only where an action runs.
 const JOBS: &str = "{jobs}";
-/// The same for a program whose processes take slots of their own, so that the action has none.
+/// The same for a program whose processes take slots by themselves.
 const SLOTS: &str = "{slots}";
 
 /// How many of a log's lines an error shows.
@@ -61,7 +61,7 @@ impl Executor<'_> {
         let _cache_held = self.hold_cache(action)?;
         let log = self.store.log_path(key);
         let says = |word| action.steps.iter().flat_map(|s| &s.commands).flat_map(|c| &c.argv).any(|w| w.contains(word));
-        let slot = if says(SLOTS) { self.slots.guest() } else { self.slots.take(self.cancel)? };
+        let slot = self.slots.take(self.cancel)?;
         // Tools that know no jobserver are told a number, and have that many slots to their end.
         let more = self.slots.take_free(if says(JOBS) && !says(SLOTS) { self.slots.total() - 1 } else { 0 });
         let steps = action.steps.iter().map(|step| self.with_numbers(step.clone(), 1 + more.len())).collect();

@@ -1,8 +1,8 @@
 //! How many processes run at once, over all actions: a byte in a FIFO for each free slot. That is GNU make's
 //! jobserver ("POSIX Jobserver Interaction" in its manual), in which cargo and rustc, being told of it in
 //! CARGO_MAKEFLAGS, take part by themselves. (make would too, but from 4.4 on, and older ones end at the word
-//! `fifo`.) Go's tools wait for one each, by a script of its driver. All other actions hold one slot while
-//! they run, and take more if they are free at the start.
+//! `fifo`.) Go's tools do so by a script of its driver. Each action holds one slot while it runs; one whose program
+//! knows no jobserver takes more if they are free at the start.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -37,21 +37,16 @@ pub(crate) struct Slots {
     /// The same file, to wait for a byte without the lock.
     waiting: OwnedFd,
     total: usize,
-    /// How many may have slots, or have processes that do.
-    holders: AtomicUsize,
+    held: AtomicUsize,
 }
 
 /// A slot that is held; given back when dropped.
-pub(crate) struct Slot<'a> {
-    slots: &'a Slots,
-    /// None of a [`Slots::guest`].
-    bytes: usize,
-}
+pub(crate) struct Slot<'a>(&'a Slots);
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.slots.holders.fetch_sub(1, Ordering::SeqCst);
-        self.slots.put(self.bytes);
+        self.0.held.fetch_sub(1, Ordering::SeqCst);
+        self.0.put(1);
     }
 }
 
@@ -65,7 +60,7 @@ impl Slots {
         let mut options = fs::OpenOptions::new();
         let fifo = options.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
         let waiting = fifo.file().try_clone()?.into();
-        let slots = Self { folder, fifo: Mutex::new(fifo), waiting, total, holders: AtomicUsize::new(0) };
+        let slots = Self { folder, fifo: Mutex::new(fifo), waiting, total, held: AtomicUsize::new(0) };
         slots.put(total);
         Ok(slots)
     }
@@ -85,7 +80,7 @@ impl Slots {
                 return Ok(slot);
             }
             // Nobody at work and none free: a program ended without giving back what it took.
-            if self.holders.load(Ordering::SeqCst) == 0 {
+            if self.held.load(Ordering::SeqCst) == 0 {
                 self.put(self.total);
             }
             // Woken when a byte comes, though another may be faster.
@@ -97,22 +92,13 @@ impl Slots {
         }
     }
 
-    /// What an action holds whose processes wait for slots of their own.
-    pub(crate) fn guest(&self) -> Slot<'_> {
-        self.holder(0)
-    }
-
-    fn holder(&self, bytes: usize) -> Slot<'_> {
-        self.holders.fetch_add(1, Ordering::SeqCst);
-        Slot { slots: self, bytes }
-    }
-
     /// So many slots at most, of those that are free now.
     pub(crate) fn take_free(&self, most: usize) -> Vec<Slot<'_>> {
         let mut bytes = vec![0; most];
         let mut fifo = self.fifo.lock().expect("no thread panics while holding it");
         let taken = fifo.read(&mut bytes).unwrap_or(0);
-        (0..taken).map(|_| self.holder(1)).collect()
+        self.held.fetch_add(taken, Ordering::SeqCst);
+        (0..taken).map(|_| Slot(self)).collect()
     }
 
     /// Lets a work folder have the FIFO.
@@ -149,11 +135,6 @@ mod tests {
         let more = slots.take_free(9);
         assert!(more.len() == 2 && slots.take_free(1).is_empty());
         drop((one, more));
-        // One whose processes took all.
-        let guest = slots.guest();
-        let all = slots.take_free(9);
-        assert_eq!(all.len(), 3);
-        drop((guest, all));
         // A program takes all, and dies.
         let mut stolen = [0; 3];
         assert_eq!(slots.fifo.lock().unwrap().read(&mut stolen).unwrap(), 3);

@@ -77,7 +77,6 @@ fn fetch(error: &FetchError) -> Exit {
 
 fn trial(error: &TrialError) -> Exit {
     match error {
-        TrialError::NoSuchCheck(_) => Exit::Usage,
         TrialError::NoProgram { .. } | TrialError::NotBegun => Exit::Host,
         TrialError::Interrupted => Exit::Interrupted,
         TrialError::Io(_) => Exit::Failed,

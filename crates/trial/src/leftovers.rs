@@ -52,13 +52,20 @@ fn is_running(scratch: &Path) -> bool {
     processes.into_iter().any(|entry| fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == own))
 }
 
-/// Removes a trial's folder.
+/// Removes a trial's folder, and its cgroup, which has the same name.
 pub(crate) fn remove(scratch: &Path) -> std::io::Result<()> {
     for entry in WalkDir::new(scratch).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
         // A person may have made a folder that nobody can write to.
         let _ = fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
     }
-    fs::remove_dir_all(scratch)
+    fs::remove_dir_all(scratch)?;
+    for place in cgroup_mounts()? {
+        let cgroup = place.join(scratch.file_name().unwrap_or_default());
+        if cgroup.exists() {
+            remove_cgroup(&cgroup)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a cgroup and all below it. A process that was killed leaves its cgroup only when the kernel is done

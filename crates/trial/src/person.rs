@@ -12,7 +12,7 @@ use fs_err as fs;
 use rst_model::Manifest;
 
 use crate::{
-    check::{Check, Verdict, Who, failed},
+    check::{Check, Miss, Verdict, Who, failed},
     stage::Order,
     world::{self, program},
 };
@@ -75,8 +75,21 @@ impl Person {
     }
 
     /// A folder from which the kernel starts no program.
-    pub(crate) fn noexec(&self) -> PathBuf {
-        self.scratch.join(world::NOEXEC)
+    pub(crate) fn noexec(&self) -> Verdict<PathBuf> {
+        self.place(world::NOEXEC)
+    }
+
+    /// A folder that nobody can write to.
+    pub(crate) fn read_only(&self) -> Verdict<PathBuf> {
+        self.place(world::READ_ONLY)
+    }
+
+    fn place(&self, name: &str) -> Verdict<PathBuf> {
+        let place = self.scratch.join(name);
+        match place.exists() {
+            true => Ok(place),
+            false => Err(Miss::Impossible("only root can mount such a folder".to_owned())),
+        }
     }
 
     /// A call of podman with these words as its arguments; one in single quotes may hold spaces.
@@ -173,7 +186,8 @@ impl Call<'_> {
 
     /// The command, for who wants to do more than wait for it.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new("timeout");
+        // By its path: the call's own PATH need not have it.
+        let mut command = Command::new(program("timeout").unwrap_or_else(|| "timeout".into()));
         command.args(["--kill-after=5", PATIENCE]).arg(&self.program).args(&self.arguments);
         command.current_dir(&self.person.home).env_clear().stdin(Stdio::null());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -221,6 +235,14 @@ impl Call<'_> {
         }
     }
 
+    /// What it complains of, when it does not do what it should not.
+    pub(crate) fn refuses(&self) -> Verdict<String> {
+        match self.ends()? {
+            ran if ran.code != 0 => Ok(ran.err),
+            _ => failed(format!("`{} {}` went well, expected a refusal", self.name(), self.arguments.join(" "))),
+        }
+    }
+
     /// What it complains of, when it ends with this code as it should.
     pub(crate) fn complains(&self, code: i32) -> Verdict<String> {
         match self.ends()? {
@@ -260,8 +282,7 @@ fn manifest(top: &Path) -> Verdict<Manifest> {
     let Some(path) = found.into_iter().find(|path| path.to_string_lossy().ends_with(".manifest.json")) else {
         return failed(format!("no manifest in {}", folder.display()));
     };
-    serde_json::from_slice(&fs::read(&path)?)
-        .map_err(|error| crate::check::Miss::Failed(format!("{}: {error}", path.display())))
+    serde_json::from_slice(&fs::read(&path)?).map_err(|error| Miss::Failed(format!("{}: {error}", path.display())))
 }
 
 /// Words between spaces, those in single quotes whole.

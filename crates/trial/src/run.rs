@@ -26,7 +26,7 @@ use crate::{
 pub struct Trial {
     /// A .tar.zst or .tar.gz.
     pub archive: PathBuf,
-    /// Names of checks; all, when there is none.
+    /// Names of checks, each of which there is; all, when there is none.
     pub only: BTreeSet<String>,
     /// Whether what was made is left, to be looked at.
     pub keep: bool,
@@ -35,9 +35,6 @@ pub struct Trial {
 /// Why nothing was tried, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
-    /// There is no such check.
-    #[error("there is no check `{0}`")]
-    NoSuchCheck(String),
     /// A program of the host's is missing.
     #[error("`{program}` is not installed, which {reason} (Debian: {package})")]
     NoProgram {
@@ -88,9 +85,6 @@ impl Trial {
     /// Found before anything is made.
     fn check(&self) -> Result<(), TrialError> {
         fs::metadata(&self.archive)?;
-        if let Some(unknown) = self.only.iter().find(|name| checks::all().all(|check| check.name != name.as_str())) {
-            return Err(TrialError::NoSuchCheck(unknown.clone()));
-        }
         for (program, reason, package) in PROGRAMS {
             if crate::world::program(program).is_none() {
                 return Err(TrialError::NoProgram { program, reason, package });
@@ -119,7 +113,7 @@ impl Trial {
             true => {
                 command.args(["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"]);
                 command.args(["--mount-proc", "--propagation=private", "--"]);
-                Stage::World(order.clone())
+                Stage::First(order.clone())
             }
             false => Stage::User(order.clone(), Who::Person),
         };

@@ -18,7 +18,9 @@ pub(crate) const STAGE: &str = "RST_TRIAL_STAGE";
 /// Who a process is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Stage {
-    /// Root, in new namespaces that are still empty.
+    /// Root, process 1 of new namespaces: it waits for whatever loses its parent.
+    First(Order),
+    /// Root, in the new namespaces, which are still empty.
     World(Order),
     /// A user.
     User(Order, Who),
@@ -77,6 +79,7 @@ pub fn act_if_asked() {
     let Some(stage) = std::env::var_os(STAGE) else { return };
     let stage = serde_json::from_str(&stage.to_string_lossy()).expect("set by this program");
     let code = match stage {
+        Stage::First(order) => world::first(order),
         Stage::World(order) => world::furnish(&order),
         Stage::User(order, who) => act(&order, who),
     };

@@ -3,6 +3,7 @@
 //! and all that runs ends with the PID namespace.
 
 use std::{
+    os::fd::AsRawFd as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     thread,
@@ -10,10 +11,14 @@ use std::{
 
 use fs_err as fs;
 use nix::{
+    errno::Errno,
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
-    sys::stat::{Mode, SFlag, makedev, mknod},
-    unistd::chown,
+    sys::{
+        stat::{Mode, SFlag, makedev, mknod},
+        wait::{WaitStatus, wait},
+    },
+    unistd::{Pid, chown},
 };
 
 use crate::{
@@ -21,6 +26,27 @@ use crate::{
     leftovers::remove_cgroup,
     stage::{Order, STAGE, Stage},
 };
+
+/// Starts this program again to do all else, and waits for every process that ends, until that one does.
+pub(crate) fn first(order: Order) -> ExitCode {
+    let mut world = Command::new("/proc/self/exe");
+    world.env(STAGE, serde_json::to_string(&Stage::World(order)).expect("plain data"));
+    let world = match world.spawn() {
+        Ok(world) => Pid::from_raw(world.id().cast_signed()),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    loop {
+        match wait() {
+            Ok(WaitStatus::Exited(pid, code)) if pid == world => return ExitCode::from(code as u8),
+            Ok(WaitStatus::Signaled(pid, ..)) if pid == world => return ExitCode::FAILURE,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return ExitCode::FAILURE,
+        }
+    }
+}
 
 /// Furnishes the namespaces and starts this program again as each of the users.
 pub(crate) fn furnish(order: &Order) -> ExitCode {
@@ -56,6 +82,7 @@ fn start(order: &Order, who: Who) -> bool {
 }
 
 fn furnishings(scratch: &Path) -> std::io::Result<PathBuf> {
+    own_tmp(scratch)?;
     permit(scratch, 0o755)?;
     for who in Who::ALL {
         let home = scratch.join(format!("{who:?}"));
@@ -81,18 +108,36 @@ fn furnishings(scratch: &Path) -> std::io::Result<PathBuf> {
     cgroup(scratch)
 }
 
+/// A /tmp that goes with the mount namespace, with the trial's folder in it where it was.
+fn own_tmp(scratch: &Path) -> std::io::Result<()> {
+    let tmp = Path::new("/tmp");
+    let folder = fs::File::open(scratch)?;
+    mount(Some("tmpfs"), tmp, Some("tmpfs"), MsFlags::empty(), Some("mode=1777"))?;
+    if scratch.starts_with(tmp) {
+        fs::create_dir_all(scratch)?;
+        let opened = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+        bind(&opened, scratch)?;
+    }
+    Ok(())
+}
+
 fn permit(path: &Path, mode: u32) -> std::io::Result<()> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 /// Where no program may be started, of a file system that anyone may write to.
 pub(crate) const NOEXEC: &str = "noexec";
+/// Where nobody can write.
+pub(crate) const READ_ONLY: &str = "read-only";
 
 /// File systems that a home may lie on.
 fn places(scratch: &Path) -> std::io::Result<()> {
     let noexec = scratch.join(NOEXEC);
     fs::create_dir(&noexec)?;
-    Ok(mount(Some("tmpfs"), &noexec, Some("tmpfs"), MsFlags::MS_NOEXEC, Some("mode=1777"))?)
+    mount(Some("tmpfs"), &noexec, Some("tmpfs"), MsFlags::MS_NOEXEC, Some("mode=1777"))?;
+    let read_only = scratch.join(READ_ONLY);
+    fs::create_dir(&read_only)?;
+    Ok(mount(Some("tmpfs"), &read_only, Some("tmpfs"), MsFlags::MS_RDONLY, Some("mode=1777"))?)
 }
 
 /// /dev/fuse and /dev/net/tun as most distributions have them: open to all.

@@ -12,10 +12,18 @@ use super::{Context, Plan, SOURCE, TWINS, joined, make_steps};
 /// Where Go's build cache is seen.
 pub const CACHE: &str = "/gocache";
 
-/// Go runs each of its tools through this, which waits for a slot of the jobserver (`RST_SLOTS`). What Go
-/// asks a tool about its version, for the keys of its cache, is answered at once, and as without.
+/// Go runs each of its tools through this. One at a time has the slot that the action holds; each of the others
+/// waits for one of the jobserver's (`RST_SLOTS`). What Go asks a tool about its version, for the keys of its
+/// cache, is answered at once, and as without.
 const SLOT: &str = r#"#!/bin/sh
 case $2 in -V=*) exec "$@" ;; esac
+own=$TMPDIR/slot
+if mkdir "$own" 2>/dev/null; then
+  "$@"
+  status=$?
+  rmdir "$own"
+  exit $status
+fi
 slot=$(dd bs=1 count=1 status=none <"$RST_SLOTS") || exit
 "$@"
 status=$?

@@ -23,6 +23,13 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
     let Some(archive) = arguments.archive.clone().filter(|_| !arguments.list) else {
         return render::checks(format);
     };
+    let known: Vec<_> = rst_trial::checks().map(|check| check.name.to_owned()).collect();
+    if let Some(unknown) = arguments.only.iter().find(|name| !known.contains(name)) {
+        return Err(CommandError::Usage {
+            message: format!("there is no check `{unknown}`"),
+            hint: rst_model::names::way_out(unknown, &known),
+        });
+    }
     let trial = Trial { archive, only: arguments.only.iter().cloned().collect(), keep: arguments.keep };
     let report = trial.run(&setup.cancel, |line| render::trial_line(line, format))?;
     render::trial(&report, format)?;

@@ -119,7 +119,7 @@ pub(super) fn sleeping(person: &Person, options: &str, act: impl Fn() -> Verdict
 
 fn exec(person: &Person) -> Verdict {
     sleeping(person, "--network none", || {
-        same(&person.run("exec --env WORD=hello sleeper printenv WORD")?, "hello")?;
+        same(&person.run("exec --env WORD=hello sleeper /bin/sh -c 'echo $WORD'")?, "hello")?;
         person.call("exec sleeper sh -c 'exit 7'").complains(7).map(drop)
     })
 }
@@ -164,15 +164,19 @@ fn waits(person: &Person) -> Verdict {
 fn init(person: &Person) -> Verdict {
     let script = "cat /proc/1/comm; (sleep 0.1 &); sleep 0.5; grep -l 'State:.Z' /proc/[0-9]*/status | wc -l";
     let found = person.script("run --rm --init --network none", script)?;
-    same(&found, "catatonit\n0")
+    same(&found, "podman-init\n0")
 }
 
 fn pod(person: &Person) -> Verdict {
     person.run("pod create --name pea --network none")?;
     let verdict = (|| {
-        person.script("run --detach --pod pea --name server", "exec httpd -f -p 80")?;
-        let found = crate::check::patiently(|| person.script("run --rm --pod pea", "nc -z 127.0.0.1 80 && echo yes"))?;
-        same(&found, "yes")?;
+        person.script(
+            "run --detach --pod pea --name server --tmpfs /tmp",
+            "echo hello >/tmp/letter; exec httpd -f -p 80 -h /tmp",
+        )?;
+        let found =
+            crate::check::patiently(|| person.script("run --rm --pod pea", "wget -q -O - http://127.0.0.1/letter"))?;
+        same(&found, "hello")?;
         same(&person.run("pod inspect --format {{.NumContainers}} pea")?, "2")
     })();
     person.run("pod rm --force --time 0 pea")?;
@@ -189,7 +193,7 @@ spec:
   - name: one
     image: localhost/small
     imagePullPolicy: Never
-    command: [/bin/sleep, '1000']
+    command: [/bin/sh, -c, 'trap exit TERM; while :; do sleep 0.1; done']
     env:
     - name: WORD
       value: hello
@@ -198,7 +202,7 @@ spec:
 fn kube(person: &Person) -> Verdict {
     fs::write(person.home.join("pod.yaml"), YAML)?;
     person.run("kube play --network none pod.yaml")?;
-    let word = person.run("exec played-one printenv WORD");
+    let word = person.run("exec played-one /bin/sh -c 'echo $WORD'");
     person.run("kube down --force pod.yaml")?;
     same(&word?, "hello")?;
     same(&person.run("ps --all --quiet")?, "")

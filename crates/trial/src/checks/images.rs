@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[
     person("commits", "A changed container becomes an image", commits),
     person(
         "no-short-name-surprise",
-        "A short name is not looked up at a registry nobody named",
+        "A short name is looked up at one registry, docker.io, and that is said",
         no_short_name_surprise,
     ),
 ];
@@ -107,6 +107,7 @@ fn commits(person: &Person) -> Verdict {
 }
 
 fn no_short_name_surprise(person: &Person) -> Verdict {
-    let complaint = person.call("pull surprise").complains(125)?;
-    contains(&complaint, "short-name")
+    let said = person.call("pull --retry 0 surprise").refuses()?;
+    contains(&said, "Trying to pull docker.io/library/surprise:latest")?;
+    same(&said.matches("Trying to pull").count().to_string(), "1")
 }

@@ -35,7 +35,7 @@ fn volumes(person: &Person) -> Verdict {
 fn binds(person: &Person) -> Verdict {
     let folder = person.home.join("shared");
     fs::create_dir(&folder)?;
-    fs::write(folder.join("letter"), "hello")?;
+    fs::write(folder.join("letter"), "hello\n")?;
     let read_only = person.script(
         "run --rm --network none --volume ./shared:/data:ro",
         "cat /data/letter; touch /data/new 2>/dev/null || echo refused",
