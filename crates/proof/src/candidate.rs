@@ -4,6 +4,7 @@
 use std::{ops::Range, path::Path};
 
 use fs_err::{self as fs, os::unix::fs::FileExt as _};
+use memmap2::MmapMut;
 use object::{
     Endianness,
     elf::{self, FileHeader64},
@@ -13,7 +14,10 @@ use object::{
     },
 };
 
-use crate::elf::{Program, Section};
+use crate::{
+    elf::{Program, Section},
+    memory,
+};
 
 /// Go's linker writes a checksum of some sections here after the link (cmd/link/internal/ld/fips140.go),
 /// into the program but not into the twin, of which it does not know.
@@ -116,11 +120,7 @@ impl Candidate {
     /// Its symbols, unless it was linked without.
     pub(crate) fn symbols(&self) -> Result<Option<Symbols>, String> {
         let Some((symbols, names)) = &self.tables else { return Ok(None) };
-        let read = |range: &Range<u64>| {
-            let mut bytes = vec![0; (range.end - range.start) as usize];
-            self.file.read_exact_at(&mut bytes, range.start).map_err(|error| error.to_string())?;
-            Ok::<_, String>(bytes)
-        };
+        let read = |range: &Range<u64>| memory::read_part(&self.file, range.clone()).map_err(|error| error.to_string());
         Ok(Some(Symbols { symbols: read(symbols)?, names: read(names)?, endian: self.endian }))
     }
 }
@@ -131,8 +131,8 @@ fn to_range(range: Option<(u64, u64)>) -> Option<Range<u64>> {
 
 /// A symbol table and its names.
 pub(crate) struct Symbols {
-    symbols: Vec<u8>,
-    names: Vec<u8>,
+    symbols: MmapMut,
+    names: MmapMut,
     endian: Endianness,
 }
 

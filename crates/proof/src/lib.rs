@@ -5,12 +5,12 @@ mod calls;
 mod candidate;
 mod contents;
 mod elf;
+mod memory;
 mod twin;
 mod whole;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use fs_err as fs;
 use memchr::memmem;
 use object::{Architecture, elf as constants};
 use rst_model::{Arch, Platform, RelPath, recipe::AllocatorChoice};
@@ -150,7 +150,7 @@ pub fn prove(subjects: &[Subject], expected: &Expected) -> Report {
 
 fn claims(subject: &Subject, expected: &Expected) -> Option<Vec<Claim>> {
     let readable = |outcome| Claim { name: "can be read", outcome };
-    let bytes = match fs::read(&subject.file) {
+    let bytes = match memory::read(&subject.file) {
         Ok(bytes) => bytes,
         Err(error) => return Some(vec![readable(Outcome::Failed(error.to_string()))]),
     };

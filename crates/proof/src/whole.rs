@@ -6,12 +6,11 @@ use std::{
     path::Path,
 };
 
-use fs_err as fs;
 use memchr::memmem;
 use object::elf::ELFMAG;
 use rst_model::{Manifest, RelPath};
 
-use crate::{Claim, Outcome, Proved};
+use crate::{Claim, Outcome, Proved, memory};
 
 /// Proves what no single program shows, of an archive unpacked at `top`, whose manifest lies at `at`.
 pub fn prove_whole(top: &Path, at: &RelPath, manifest: &Manifest) -> Proved {
@@ -93,6 +92,6 @@ fn versions(top: &Path, manifest: &Manifest) -> Outcome {
 
 /// Whether a text is in a program; none for what is no program.
 fn holds_text(path: &Path, text: &[u8]) -> io::Result<Option<bool>> {
-    let bytes = fs::read(path)?;
+    let bytes = memory::read(path)?;
     Ok(bytes.starts_with(&ELFMAG).then(|| memmem::find(&bytes, text).is_some()))
 }
