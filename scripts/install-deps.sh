@@ -25,6 +25,7 @@ test  newuidmap      uidmap         shadow-utils shadow-uidmap  shadow          
 test  nft            nftables       nftables     nftables       nftables        nftables
 test  busybox        busybox-static busybox      busybox-static busybox-static  busybox
 test  ip             iproute2       iproute      iproute2       iproute2        iproute2
+test  zstd           zstd           zstd         zstd           zstd            zstd
 test  setpriv        util-linux     util-linux   setpriv        util-linux      util-linux
 '
 
