@@ -1,5 +1,5 @@
 #!/bin/sh
-# test-builds.sh: builds podman for this machine and skopeo for the other kind, into a store and a dist of
+# test-builds.sh: builds the three tools for this machine and skopeo for the other kind, into a store and a dist of
 # its own unless RST_TEST_STORE names one, then runs all tests that need real builds. A door to rst and
 # cargo: what is tested stands in crates/cli/tests.
 set -eu
@@ -15,11 +15,13 @@ aarch64) own=arm64 other=amd64 ;;
 esac
 rst() { cargo run --locked --quiet -p rst -- --store "$RST_TEST_STORE" "$@"; }
 
-rst build podman --dist "$work/dist"
+rst build podman buildah skopeo --dist "$work/dist"
 rst build skopeo --platform "linux/$other" --dist "$work/dist"
 rst prove "$work/dist/podman-full-linux-$own.tar.zst"
 rst prove "$work/dist/skopeo-linux-$other.tar.gz"
 # What only root can set up is named as not tried for others.
 [ "$(id -u)" = 0 ] || others=--allow-untried
-rst trial "$work/dist/podman-full-linux-$own.tar.zst" ${others:-}
+for archive in podman-full buildah skopeo; do
+	rst trial "$work/dist/$archive-linux-$own.tar.zst" ${others:-}
+done
 cargo test --locked -p rst --test real_build -- --ignored --test-threads=1

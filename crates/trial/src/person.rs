@@ -46,15 +46,15 @@ impl Person {
         let manifest = manifest(&top)?;
         let scratch = order.scratch.clone();
         let person = Self { home, top, manifest, scratch, keep: order.keep, log: RefCell::default() };
+        person.context()?;
         if person.podman().exists() {
-            person.context()?;
             person.run("build --tag small context")?;
         }
         Ok(person)
     }
 
     /// A folder to build an image from: one static program.
-    pub(crate) fn context(&self) -> Verdict {
+    fn context(&self) -> Verdict {
         let context = self.home.join("context");
         fs::create_dir(&context)?;
         let Some(busybox) = program("busybox") else { return failed("busybox is not installed") };

@@ -6,7 +6,7 @@ use fs_err as fs;
 
 use super::{person, with_netavark};
 use crate::{
-    check::{Check, Verdict, contains, failed, same},
+    check::{Check, Verdict, contains, failed, patiently, same},
     person::Person,
 };
 
@@ -174,8 +174,7 @@ fn pod(person: &Person) -> Verdict {
             "run --detach --pod pea --name server --tmpfs /tmp",
             "echo hello >/tmp/letter; exec httpd -f -p 80 -h /tmp",
         )?;
-        let found =
-            crate::check::patiently(|| person.script("run --rm --pod pea", "wget -q -O - http://127.0.0.1/letter"))?;
+        let found = patiently(|| person.script("run --rm --pod pea", "wget -q -O - http://127.0.0.1/letter"))?;
         same(&found, "hello")?;
         same(&person.run("pod inspect --format {{.NumContainers}} pea")?, "2")
     })();
@@ -213,7 +212,7 @@ fn service(person: &Person) -> Verdict {
     let mut service = person.call(&format!("system service --time 0 {socket}")).command().spawn()?;
     let verdict = (|| {
         let remote = format!("--remote --url {socket}");
-        crate::check::patiently(|| person.run(&format!("{remote} version")))?;
+        patiently(|| person.run(&format!("{remote} version")))?;
         let found = person.run(&format!("{remote} run --rm --network none small echo hello"))?;
         same(&found, "hello")?;
         contains(&person.run(&format!("{remote} images --format {{{{.Repository}}}}"))?, "small")
