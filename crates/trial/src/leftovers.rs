@@ -9,6 +9,10 @@ use std::{
 };
 
 use fs_err as fs;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use walkdir::WalkDir;
 
 /// How the folder of a trial and its cgroup begin.
@@ -68,37 +72,32 @@ pub(crate) fn remove(scratch: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Removes a cgroup and all below it. A process that was killed leaves its cgroup only when the kernel is done
-/// with it, so this waits a while.
+/// Removes a trial's cgroup and all below it, and ends what is still in it: podman leaves a process that holds its
+/// user namespace. One that was killed leaves its cgroup only when the kernel is done with it, so this waits a while.
 pub(crate) fn remove_cgroup(cgroup: &Path) -> std::io::Result<()> {
     for entry in WalkDir::new(cgroup).contents_first(true) {
         let entry = entry?;
         if entry.file_type().is_dir() {
-            remove_once_empty(entry.path())?;
+            empty_and_remove(entry.path())?;
         }
     }
     Ok(())
 }
 
-fn remove_once_empty(cgroup: &Path) -> std::io::Result<()> {
+fn empty_and_remove(cgroup: &Path) -> std::io::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(20);
     let start = Instant::now();
     loop {
+        let ids = fs::read_to_string(cgroup.join("cgroup.procs"))?;
+        for id in ids.lines().filter_map(|id| id.parse().ok()).filter(|id| *id > 0) {
+            // 0 stands for one of another PID namespace. Any may have ended by itself.
+            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+        }
         match fs::remove_dir(cgroup) {
             Err(error) if error.kind() == ErrorKind::ResourceBusy && start.elapsed() < PATIENCE => {
                 thread::sleep(Duration::from_millis(20));
             }
-            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-                return Err(std::io::Error::other(format!("{error}; in it still: {:?}", members(cgroup)?)));
-            }
             other => return other,
         }
     }
-}
-
-/// The command lines of the processes in a cgroup.
-fn members(cgroup: &Path) -> std::io::Result<Vec<String>> {
-    let ids = fs::read_to_string(cgroup.join("cgroup.procs"))?;
-    let line = |id: &str| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default().replace('\0', " ");
-    Ok(ids.lines().map(|id| format!("{id} {}", line(id))).collect())
 }
