@@ -142,7 +142,7 @@ impl Factory<'_> {
         let found: Vec<NodeId> = survey.done.keys().copied().collect();
         let results = Mutex::new(survey.done);
         let archives = Mutex::new(BTreeMap::new());
-        let limits = Limits { network: self.settings.downloads, action: self.settings.jobs + 1, archive: 1 };
+        let limits = Limits { network: self.settings.downloads, action: self.settings.jobs, archive: 1 };
         let slots = Slots::new(self.store, self.settings.jobs)?;
         let tasks = self.tasks(graph, &survey.todo, &slots, &results, &archives)?;
         schedule::run(tasks, limits, || self.cancel.cancel())?;

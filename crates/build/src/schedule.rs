@@ -10,8 +10,8 @@ use std::{
 pub enum Lane {
     /// Waits for the network: many at once.
     Network,
-    /// Runs an action: some more at once than there are slots, which none should leave idle while its
-    /// files are copied.
+    /// Runs an action. More at once than there are slots would have the first, on which most depends, wait for
+    /// slots that the others hold.
     Action,
     /// Needs some 100 MB of memory for itself: the proof of large programs, packing as small as can be.
     Archive,
