@@ -1,6 +1,6 @@
 //! How the checks of an archive ended.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,9 @@ pub struct Report {
     pub checks: Vec<CheckReport>,
     /// How long all took.
     pub seconds: f64,
+    /// Where homes and storage are, if they were to be left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
 }
 
 impl Report {

@@ -73,13 +73,13 @@ impl Trial {
         self.check()?;
         let scratch = tempfile::Builder::new().prefix(PREFIX).tempdir()?.keep();
         let result = self.run_in(&scratch, cancel, &mut heard);
-        match self.keep {
-            true => eprintln!("what was made is in {}", scratch.display()),
-            false => remove(&scratch)?,
+        let kept = self.keep.then(|| scratch.clone());
+        if kept.is_none() {
+            remove(&scratch)?;
         }
         let checks = result?;
         let archive = self.archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Report { archive, checks, seconds: begun.elapsed().as_secs_f64() })
+        Ok(Report { archive, checks, seconds: begun.elapsed().as_secs_f64(), kept })
     }
 
     /// Found before anything is made.

@@ -203,6 +203,9 @@ pub fn trial(report: &TrialReport, format: Format) -> Result<(), CommandError> {
             }
         }
     }
+    if let Some(folder) = &report.kept {
+        println!("\nwhat was made is in {}; rst trial clean removes it", folder.display());
+    }
     let (failed, impossible) = (report.failures().count(), report.impossible().count());
     let passed = report.checks.len() - failed - impossible;
     println!("{passed} passed, {failed} failed, {impossible} not tried, in {:.1} s", report.seconds);
