@@ -75,7 +75,7 @@ impl Candidate {
                 offset: range.map(|(offset, _)| offset),
             });
         }
-        Ok(Self { file: fs::File::open(path).map_err(|error| error.to_string())?, loaded, tables, endian })
+        Ok(Self { file: cache.into_inner(), loaded, tables, endian })
     }
 
     /// The first section that is not as the program's.
@@ -93,10 +93,8 @@ impl Candidate {
     }
 
     fn equal(&self, own: &Loaded, section: &Section) -> Result<bool, String> {
-        let place =
-            |name: &str, address: u64, size: u64, executable: bool| (name.to_owned(), address, size, executable);
-        if place(&own.name, own.address, own.size, own.executable)
-            != place(&section.name, section.address, section.size, section.executable)
+        if (own.name.as_str(), own.address, own.size, own.executable)
+            != (section.name.as_str(), section.address, section.size, section.executable)
         {
             return Ok(false);
         }
@@ -163,7 +161,7 @@ impl Symbols {
                 name: std::str::from_utf8(name).ok()?,
                 address: symbol.st_value(self.endian),
                 size: symbol.st_size(self.endian),
-                is_function: symbol.st_type() == elf::STT_FUNC,
+                is_function: matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC),
             })
         })
     }

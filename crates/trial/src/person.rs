@@ -39,7 +39,7 @@ const PATIENCE: &str = "120";
 impl Person {
     /// Unpacks the archive as the user who this process is, and builds the image that checks use.
     pub(crate) fn new(order: &Order, who: Who) -> Verdict<Self> {
-        let home = order.scratch.join(format!("{who:?}"));
+        let home = order.home(who);
         fs::create_dir_all(home.join("run"))?;
         fs::set_permissions(home.join("run"), PermissionsExt::from_mode(0o700))?;
         let top = unpack(&order.archive, &home)?;
@@ -171,6 +171,12 @@ impl Call<'_> {
         self
     }
 
+    /// As somebody with another home, in which podman has done nothing yet.
+    pub(crate) fn at_home(self, home: &Path) -> Verdict<Self> {
+        fs::create_dir_all(home.join("run"))?;
+        Ok(self.env("HOME", home).env("XDG_RUNTIME_DIR", home.join("run")))
+    }
+
     /// With a variable.
     pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<Path>) -> Self {
         self.env.retain(|(other, _)| *other != name);
@@ -223,10 +229,14 @@ impl Call<'_> {
     }
 
     fn succeeds(&self) -> Verdict<Ran> {
+        self.ends_with(0)
+    }
+
+    fn ends_with(&self, code: i32) -> Verdict<Ran> {
         match self.ends()? {
-            ran if ran.code == 0 => Ok(ran),
+            ran if ran.code == code => Ok(ran),
             ran => failed(format!(
-                "`{} {}` ended with {}: {}",
+                "`{} {}` ended with {}, expected {code}: {}",
                 self.name(),
                 self.arguments.join(" "),
                 ran.code,
@@ -245,16 +255,7 @@ impl Call<'_> {
 
     /// What it complains of, when it ends with this code as it should.
     pub(crate) fn complains(&self, code: i32) -> Verdict<String> {
-        match self.ends()? {
-            ran if ran.code == code => Ok(ran.err),
-            ran => failed(format!(
-                "`{} {}` ended with {}, expected {code}: {}",
-                self.name(),
-                self.arguments.join(" "),
-                ran.code,
-                ran.err.trim_end()
-            )),
-        }
+        Ok(self.ends_with(code)?.err)
     }
 
     fn name(&self) -> String {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::{Deserialize, Serialize};
 
-use crate::check::Who;
+use crate::check::{Check, Who};
 
 /// How one check ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,12 @@ pub struct CheckReport {
     pub outcome: Outcome,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl CheckReport {
+    pub(crate) fn new(check: &Check, outcome: Outcome, seconds: f64) -> Self {
+        Self { name: check.name.to_owned(), who: check.who, says: check.says.to_owned(), outcome, seconds }
+    }
 }
 
 /// All checks of an archive.

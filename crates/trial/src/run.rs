@@ -1,10 +1,11 @@
 //! The first process: it starts the others, hears them, and is what a person sees and ends.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -19,6 +20,7 @@ use crate::{
     leftovers::{PREFIX, remove},
     report::{CheckReport, Outcome, Report},
     stage::{Line, Order, STAGE, Stage},
+    world::program as program_of_host,
 };
 
 /// What is to be tried.
@@ -86,7 +88,7 @@ impl Trial {
     fn check(&self) -> Result<(), TrialError> {
         fs::metadata(&self.archive)?;
         for (program, reason, package) in PROGRAMS {
-            if crate::world::program(program).is_none() {
+            if program_of_host(program).is_none() {
                 return Err(TrialError::NoProgram { program, reason, package });
             }
         }
@@ -95,7 +97,7 @@ impl Trial {
 
     fn run_in(
         &self,
-        scratch: &std::path::Path,
+        scratch: &Path,
         cancel: &Cancel,
         heard: &mut impl FnMut(&Line),
     ) -> Result<Vec<CheckReport>, TrialError> {
@@ -122,13 +124,9 @@ impl Trial {
         let mut ends = self.hear(&mut child, cancel, heard)?;
         if !is_root {
             let others = checks::all().filter(|check| check.who != Who::Person && order.wants(check));
-            ends.extend(others.map(|check| CheckReport {
-                name: check.name.to_owned(),
-                who: check.who,
-                says: check.says.to_owned(),
-                outcome: Outcome::Impossible { reason: "only root can make the user who tries it".to_owned() },
-                seconds: 0.0,
-            }));
+            let reason = "only root can make the user who tries it";
+            let impossible = || Outcome::Impossible { reason: reason.to_owned() };
+            ends.extend(others.map(|check| CheckReport::new(&check, impossible(), 0.0)));
         }
         Ok(ends)
     }
@@ -141,7 +139,7 @@ impl Trial {
         heard: &mut impl FnMut(&Line),
     ) -> Result<Vec<CheckReport>, TrialError> {
         let out = child.stdout.take().expect("asked for");
-        let (sender, lines) = std::sync::mpsc::channel();
+        let (sender, lines) = mpsc::channel();
         let reader = thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 if let Ok(line) = serde_json::from_str::<Line>(&line) {
@@ -149,16 +147,16 @@ impl Trial {
                 }
             }
         });
-        let (mut open, mut ends, mut planned) = (BTreeMap::new(), Vec::new(), false);
+        let (mut open, mut ends, mut planned) = (BTreeSet::new(), Vec::new(), false);
         loop {
             match lines.recv_timeout(Duration::from_millis(100)) {
                 Ok(line) => {
                     match &line {
                         Line::Planned { names } => {
                             planned = true;
-                            open.extend(names.iter().map(|name| (name.clone(), false)));
+                            open.extend(names.iter().cloned());
                         }
-                        Line::Began { name } => _ = open.insert(name.clone(), true),
+                        Line::Began { .. } => {}
                         Line::Ended(end) => {
                             open.remove(&end.name);
                             ends.push(end.clone());
@@ -166,13 +164,13 @@ impl Trial {
                     }
                     heard(&line);
                 }
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
                     child.kill()?;
                     child.wait()?;
                     return Err(TrialError::Interrupted);
                 }
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         let status = child.wait()?;
@@ -181,15 +179,9 @@ impl Trial {
             return Err(TrialError::NotBegun);
         }
         // Whoever did these is gone.
-        for check in checks::all().filter(|check| open.contains_key(check.name)) {
+        for check in checks::all().filter(|check| open.contains(check.name)) {
             let reason = format!("its process ended before it did: {status}");
-            ends.push(CheckReport {
-                name: check.name.to_owned(),
-                who: check.who,
-                says: check.says.to_owned(),
-                outcome: Outcome::Failed { reason, log: String::new() },
-                seconds: 0.0,
-            });
+            ends.push(CheckReport::new(&check, Outcome::Failed { reason, log: String::new() }, 0.0));
         }
         Ok(ends)
     }

@@ -1,6 +1,6 @@
 //! The processes below the first one, and what they tell it: one JSON object a line on standard output.
 
-use std::{collections::BTreeSet, io::Write as _, path::PathBuf, process::ExitCode, time::Instant};
+use std::{collections::BTreeSet, io::Write as _, path::PathBuf, time::Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,11 @@ impl Order {
     pub(crate) fn wants(&self, check: &Check) -> bool {
         self.only.is_empty() || self.only.contains(check.name)
     }
+
+    /// Where a user lives.
+    pub(crate) fn home(&self, who: Who) -> PathBuf {
+        self.scratch.join(format!("{who:?}"))
+    }
 }
 
 /// What a process tells the first one.
@@ -78,19 +83,19 @@ impl Line {
 pub fn act_if_asked() {
     let Some(stage) = std::env::var_os(STAGE) else { return };
     let stage = serde_json::from_str(&stage.to_string_lossy()).expect("set by this program");
-    let code = match stage {
+    let well = match stage {
         Stage::First(order) => world::first(order),
         Stage::World(order) => world::furnish(&order),
         Stage::User(order, who) => act(&order, who),
     };
-    std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 1 });
+    std::process::exit(i32::from(!well));
 }
 
-/// Does a user's checks.
-fn act(order: &Order, who: Who) -> ExitCode {
+/// Does a user's checks, and tells whether that could be done.
+fn act(order: &Order, who: Who) -> bool {
     let wanted: Vec<Check> = checks::all().filter(|check| check.who == who && order.wants(check)).collect();
     if wanted.is_empty() {
-        return ExitCode::SUCCESS;
+        return true;
     }
     let person = match Person::new(order, who) {
         Ok(person) => person,
@@ -99,7 +104,7 @@ fn act(order: &Order, who: Who) -> ExitCode {
             for check in &wanted {
                 tell_end(check, Err(&miss), String::new(), 0.0);
             }
-            return ExitCode::FAILURE;
+            return false;
         }
     };
     // What an archive does not hold is no check of it.
@@ -112,7 +117,7 @@ fn act(order: &Order, who: Who) -> ExitCode {
         let verdict = (check.run)(&person);
         tell_end(check, verdict.as_ref().map(drop), person.log(), begun.elapsed().as_secs_f64());
     }
-    ExitCode::SUCCESS
+    true
 }
 
 fn plan(wanted: &[Check]) {
@@ -125,6 +130,5 @@ fn tell_end(check: &Check, verdict: Result<(), &Miss>, log: String, seconds: f64
         Err(Miss::Failed(reason)) => Outcome::Failed { reason: reason.clone(), log },
         Err(Miss::Impossible(reason)) => Outcome::Impossible { reason: reason.clone() },
     };
-    let (name, says) = (check.name.to_owned(), check.says.to_owned());
-    Line::Ended(CheckReport { name, who: check.who, says, outcome, seconds }).tell();
+    Line::Ended(CheckReport::new(check, outcome, seconds)).tell();
 }

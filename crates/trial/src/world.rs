@@ -5,7 +5,7 @@
 use std::{
     os::fd::AsRawFd as _,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::Command,
     thread,
 };
 
@@ -28,33 +28,33 @@ use crate::{
 };
 
 /// Starts this program again to do all else, and waits for every process that ends, until that one does.
-pub(crate) fn first(order: Order) -> ExitCode {
+pub(crate) fn first(order: Order) -> bool {
     let mut world = Command::new("/proc/self/exe");
     world.env(STAGE, serde_json::to_string(&Stage::World(order)).expect("plain data"));
     let world = match world.spawn() {
         Ok(world) => Pid::from_raw(world.id().cast_signed()),
         Err(error) => {
             eprintln!("{error}");
-            return ExitCode::FAILURE;
+            return false;
         }
     };
     loop {
         match wait() {
-            Ok(WaitStatus::Exited(pid, code)) if pid == world => return ExitCode::from(code as u8),
-            Ok(WaitStatus::Signaled(pid, ..)) if pid == world => return ExitCode::FAILURE,
+            Ok(WaitStatus::Exited(pid, code)) if pid == world => return code == 0,
+            Ok(WaitStatus::Signaled(pid, ..)) if pid == world => return false,
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return ExitCode::FAILURE,
+            Err(_) => return false,
         }
     }
 }
 
 /// Furnishes the namespaces and starts this program again as each of the users.
-pub(crate) fn furnish(order: &Order) -> ExitCode {
-    let cgroup = match furnishings(&order.scratch) {
+pub(crate) fn furnish(order: &Order) -> bool {
+    let cgroup = match furnishings(order) {
         Ok(cgroup) => cgroup,
         Err(error) => {
             eprintln!("the namespaces cannot be furnished: {error}");
-            return ExitCode::FAILURE;
+            return false;
         }
     };
     let passed = thread::scope(|scope| {
@@ -62,11 +62,10 @@ pub(crate) fn furnish(order: &Order) -> ExitCode {
         users.into_iter().all(|user| user.join().expect("starting a user does not panic"))
     });
     match leave(&cgroup) {
-        Ok(()) if passed => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
+        Ok(()) => passed,
         Err(error) => {
             eprintln!("a cgroup is left: {error}");
-            ExitCode::FAILURE
+            false
         }
     }
 }
@@ -81,11 +80,12 @@ fn start(order: &Order, who: Who) -> bool {
     user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
 }
 
-fn furnishings(scratch: &Path) -> std::io::Result<PathBuf> {
+fn furnishings(order: &Order) -> std::io::Result<PathBuf> {
+    let scratch = &order.scratch;
     own_tmp(scratch)?;
     permit(scratch, 0o755)?;
     for who in Who::ALL {
-        let home = scratch.join(format!("{who:?}"));
+        let home = order.home(who);
         fs::create_dir(&home)?;
         chown(&home, Some(who.id().into()), Some(who.id().into()))?;
     }

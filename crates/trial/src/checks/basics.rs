@@ -1,10 +1,10 @@
 //! The programs are there, are what the manifest says, and find each other.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::{person, with_netavark};
+use super::{HELLO, person, with_netavark};
 use crate::{
     check::{Check, Verdict, contains, failed, patiently, same},
     person::Person,
@@ -29,29 +29,27 @@ pub(super) const CHECKS: &[Check] = &[
     person("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
 ];
 
-/// How each program is asked for its version; the others have none to tell.
-const VERSIONS: [(&str, &str); 11] = [
-    ("bin/podman", "--version"),
-    ("bin/buildah", "--version"),
-    ("bin/skopeo", "--version"),
-    ("bin/crun", "--version"),
-    ("bin/fuse-overlayfs", "--version"),
-    ("lib/podman/conmon", "--version"),
-    ("lib/podman/netavark", "--version"),
-    ("lib/podman/aardvark-dns", "--version"),
-    ("lib/podman/pasta", "--version"),
-    ("lib/podman/catatonit", "--version"),
-    ("lib/podman/podman-health-timer", "--version"),
+/// The programs that know `--version`.
+const VERSIONS: [&str; 11] = [
+    "bin/podman",
+    "bin/buildah",
+    "bin/skopeo",
+    "bin/crun",
+    "bin/fuse-overlayfs",
+    "lib/podman/conmon",
+    "lib/podman/netavark",
+    "lib/podman/aardvark-dns",
+    "lib/podman/pasta",
+    "lib/podman/catatonit",
+    "lib/podman/podman-health-timer",
 ];
 
 fn versions(person: &Person) -> Verdict {
-    let asked: BTreeMap<_, _> = VERSIONS.into_iter().collect();
-    for (path, file) in &person.manifest.files {
-        let Some(question) = asked.get(path.as_str()) else { continue };
+    for (path, file) in person.manifest.files.iter().filter(|(path, _)| VERSIONS.contains(&path.as_str())) {
         let Some(component) = person.manifest.components.get(&file.component) else {
             return failed(format!("{path} is of no component"));
         };
-        let answer = person.call(question).program(person.top.join(path)).prints()?;
+        let answer = person.call("--version").program(person.top.join(path)).prints()?;
         contains(&answer, &component.version.to_string())?;
     }
     Ok(())
@@ -67,8 +65,6 @@ fn finds_its_own(person: &Person) -> Verdict {
     same(&found, &format!("{} overlay", expected.map(beside).join(" ")))
 }
 
-const HELLO: &str = "run --rm --network none small echo hello";
-
 fn by_link_and_path(person: &Person) -> Verdict {
     let links = person.home.join("links");
     fs::create_dir(&links)?;
@@ -79,7 +75,7 @@ fn by_link_and_path(person: &Person) -> Verdict {
 }
 
 /// With the folder at another place, whatever then happens.
-fn elsewhere(person: &Person, place: &Path, act: impl Fn(&Path) -> Verdict) -> Verdict {
+pub(super) fn elsewhere(person: &Person, place: &Path, act: impl Fn(&Path) -> Verdict) -> Verdict {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -97,7 +93,7 @@ fn moved(person: &Person) -> Verdict {
 }
 
 fn long_path(person: &Person) -> Verdict {
-    let long: std::path::PathBuf = ["long"; 60].iter().collect();
+    let long: PathBuf = ["long"; 60].iter().collect();
     elsewhere(person, &person.home.join(long), |podman| same(&person.call(HELLO).program(podman).prints()?, "hello"))
 }
 
@@ -207,19 +203,26 @@ fn kube(person: &Person) -> Verdict {
     same(&person.run("ps --all --quiet")?, "")
 }
 
-fn service(person: &Person) -> Verdict {
-    let socket = format!("unix://{}/api.sock", person.home.join("run").display());
-    let mut service = person.call(&format!("system service --time 0 {socket}")).command().spawn()?;
-    let verdict = (|| {
-        let remote = format!("--remote --url {socket}");
-        patiently(|| person.run(&format!("{remote} version")))?;
-        let found = person.run(&format!("{remote} run --rm --network none small echo hello"))?;
-        same(&found, "hello")?;
-        contains(&person.run(&format!("{remote} images --format {{{{.Repository}}}}"))?, "small")
-    })();
+/// With the API served on a socket, to the end of `act` whatever happens.
+pub(super) fn served(person: &Person, act: impl Fn(&str) -> Verdict) -> Verdict {
+    let socket = person.home.join("run/api.sock");
+    let url = format!("unix://{}", socket.display());
+    let mut service = person.call(&format!("system service --time 0 {url}")).command().spawn()?;
+    let verdict = patiently(|| if socket.exists() { Ok(()) } else { failed("the service does not listen") });
+    let verdict = verdict.and_then(|()| act(&url));
     std::process::Command::new("kill").arg(service.id().to_string()).status()?;
     service.wait()?;
     verdict
+}
+
+fn service(person: &Person) -> Verdict {
+    served(person, |url| {
+        let remote = format!("--remote --url {url}");
+        patiently(|| person.run(&format!("{remote} version")))?;
+        let found = person.run(&format!("{remote} {HELLO}"))?;
+        same(&found, "hello")?;
+        contains(&person.run(&format!("{remote} images --format {{{{.Repository}}}}"))?, "small")
+    })
 }
 
 fn quadlet(person: &Person) -> Verdict {

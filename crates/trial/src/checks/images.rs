@@ -33,13 +33,26 @@ fn build(person: &Person, name: &str, text: &str, options: &str) -> Verdict<Stri
     person.run(&format!("build --file {file} --tag {name} {options} context"))
 }
 
+/// The image holds the letter; it is removed whatever it holds.
+fn holds_letter(person: &Person, image: &str) -> Verdict {
+    let letter = person.run(&format!("run --rm --network none {image} cat /letter"));
+    person.run(&format!("rmi {image}"))?;
+    same(&letter?, "hello")
+}
+
+/// With a container that has written a letter and ended, makes a call of podman; the container is removed whatever comes of it.
+fn with_writer(person: &Person, line: &str) -> Verdict {
+    person.script("run --name writer --network none", "echo hello > /letter")?;
+    let verdict = person.run(line).map(drop);
+    person.run("rm writer")?;
+    verdict
+}
+
 fn builds_in_stages(person: &Person) -> Verdict {
     let text = "FROM small AS first\nRUN echo hello > /letter\n\
                 FROM scratch\nCOPY --from=first /letter /letter\nCOPY busybox /busybox\nENTRYPOINT [\"/busybox\"]\n";
     build(person, "staged", text, "")?;
-    let letter = person.run("run --rm --network none staged cat /letter");
-    person.run("rmi staged")?;
-    same(&letter?, "hello")
+    holds_letter(person, "staged")
 }
 
 fn builds_from_cache(person: &Person) -> Verdict {
@@ -53,9 +66,7 @@ fn builds_from_cache(person: &Person) -> Verdict {
 fn builds_with_crun(person: &Person) -> Verdict {
     let text = "FROM small\nRUN test \"$(cat /proc/1/comm)\" = sh && echo hello > /letter\n";
     build(person, "crunned", text, "--isolation oci --network none")?;
-    let letter = person.run("run --rm --network none crunned cat /letter");
-    person.run("rmi crunned")?;
-    same(&letter?, "hello")
+    holds_letter(person, "crunned")
 }
 
 fn builds_for_others(person: &Person) -> Verdict {
@@ -85,25 +96,15 @@ fn saves_and_loads(person: &Person) -> Verdict {
 }
 
 fn exports_and_imports(person: &Person) -> Verdict {
-    person.script("run --name writer --network none", "echo hello > /letter")?;
-    let exported = person.run("export --output files.tar writer");
-    person.run("rm writer")?;
-    exported?;
+    with_writer(person, "export --output files.tar writer")?;
     person.run("import files.tar imported")?;
     fs::remove_file(person.home.join("files.tar"))?;
-    let letter = person.run("run --rm --network none imported cat /letter");
-    person.run("rmi imported")?;
-    same(&letter?, "hello")
+    holds_letter(person, "imported")
 }
 
 fn commits(person: &Person) -> Verdict {
-    person.script("run --name writer --network none", "echo hello > /letter")?;
-    let committed = person.run("commit --quiet writer committed");
-    person.run("rm writer")?;
-    committed?;
-    let letter = person.run("run --rm --network none committed cat /letter");
-    person.run("rmi committed")?;
-    same(&letter?, "hello")
+    with_writer(person, "commit --quiet writer committed")?;
+    holds_letter(person, "committed")
 }
 
 fn no_short_name_surprise(person: &Person) -> Verdict {

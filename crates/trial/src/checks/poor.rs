@@ -1,9 +1,7 @@
 //! With neither subordinate ids nor a cgroup: clusters, storage boxes, hosts of others. And those whom
 //! /etc/passwd does not know.
 
-use fs_err as fs;
-
-use super::{poor, stranger};
+use super::{HELLO, poor, stranger};
 use crate::{
     check::{Check, Verdict, contains, failed, same},
     person::Person,
@@ -41,11 +39,10 @@ fn pasta(person: &Person) -> Verdict {
 fn one_id_is_said(person: &Person) -> Verdict {
     // It is said when podman makes its first user namespace.
     let home = person.home.join("other");
-    fs::create_dir_all(home.join("run"))?;
-    let call = |line: &str| person.call(line).env("HOME", &home).env("XDG_RUNTIME_DIR", home.join("run"));
-    contains(&call("info").says()?, "--add-subuids")?;
-    same(&call("info").says()?, "")?;
-    call("system reset --force").prints().map(drop)
+    let call = |line: &str| person.call(line).at_home(&home);
+    contains(&call("info")?.says()?, "--add-subuids")?;
+    same(&call("info")?.says()?, "")?;
+    call("system reset --force")?.prints().map(drop)
 }
 
 fn limits_are_named(person: &Person) -> Verdict {
@@ -66,6 +63,6 @@ fn runs(person: &Person) -> Verdict {
 }
 
 fn without_runtime_dir(person: &Person) -> Verdict {
-    let call = person.call("run --rm --network none small echo hello").without("XDG_RUNTIME_DIR");
+    let call = person.call(HELLO).without("XDG_RUNTIME_DIR");
     same(&call.prints()?, "hello")
 }

@@ -4,7 +4,10 @@ use std::io::Write as _;
 
 use fs_err as fs;
 
-use super::{basics::sleeping, person, poor};
+use super::{
+    basics::{elsewhere, served, sleeping},
+    person, poor,
+};
 use crate::{
     check::{Check, Verdict, contains, failed, patiently, same},
     person::Person,
@@ -72,15 +75,10 @@ fn locks_of_another_libc(person: &Person) -> Verdict {
     let begins_as_ours = || same(&format!("{:x?}", fs::read(&area)?.get(..2)), "Some([d2, 87])");
     begins_as_ours()?;
 
-    let socket = person.home.join("run/service.sock");
-    let mut service = person.call(&format!("system service --time 0 unix://{}", socket.display())).command().spawn()?;
-    let started = patiently(|| if socket.exists() { Ok(()) } else { failed("the service does not listen") });
-    fs::OpenOptions::new().write(true).open(&area)?.write_all(&[0xd1, 0x87])?;
-    let refused = person.call("ps").complains(125);
-    std::process::Command::new("kill").arg(service.id().to_string()).status()?;
-    service.wait()?;
-    started?;
-    contains(&refused?, "(podman) is using them")?;
+    served(person, |_| {
+        fs::OpenOptions::new().write(true).open(&area)?.write_all(&[0xd1, 0x87])?;
+        contains(&person.call("ps").complains(125)?, "(podman) is using them")
+    })?;
 
     person.run("ps")?;
     begins_as_ours()?;
@@ -96,14 +94,12 @@ fn locks_of_another_libc(person: &Person) -> Verdict {
 
 /// `--rm` is what podman does at a container's end, called by conmon: by a path that is no longer there.
 fn moved_while_running(person: &Person) -> Verdict {
-    let elsewhere = person.home.join("elsewhere");
     person.run("run --detach --rm --name mover --network none small sleep 1000")?;
-    fs::rename(&person.top, &elsewhere)?;
-    let moved = |line: &str| person.call(line).program(elsewhere.join("bin/podman"));
-    let killed = moved("kill mover").prints();
-    let gone = patiently(|| same(&moved("ps --all --quiet").prints()?, ""));
-    fs::rename(&elsewhere, &person.top)?;
-    killed.and(gone)
+    elsewhere(person, &person.home.join("elsewhere"), |podman| {
+        let moved = |line: &str| person.call(line).program(podman);
+        moved("kill mover").prints()?;
+        patiently(|| same(&moved("ps --all --quiet").prints()?, ""))
+    })
 }
 
 fn storage_stays(person: &Person) -> Verdict {
