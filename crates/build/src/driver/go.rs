@@ -13,21 +13,23 @@ use super::{Context, Plan, SOURCE, TWINS, joined, make_steps};
 pub const CACHE: &str = "/gocache";
 
 /// Go runs each of its tools through this. One at a time has the slot that the action holds; each of the others
-/// waits for one of the jobserver's (`RST_SLOTS`). What Go asks a tool about its version, for the keys of its
+/// waits for one of the jobserver's (`RST_SLOTS`), or for that one: who waited for the jobserver alone would wait
+/// for ever where every other slot is an action's own. What Go asks a tool about its version, for the keys of its
 /// cache, is answered at once, and as without.
 const SLOT: &str = r#"#!/bin/sh
 case $2 in -V=*) exec "$@" ;; esac
-own=$TMPDIR/slot
-if mkdir "$own" 2>/dev/null; then
-  "$@"
-  status=$?
-  rmdir "$own"
-  exit $status
+own=$TMPDIR/slot slot=
+set -C
+if ! { true >"$own"; } 2>/dev/null; then
+  # bash alone can wait for a while. This shell is what most tools need, and starts in half the time.
+  slot=$(own=$own exec bash -C -c 'exec 2>/dev/null
+    until true >"$own" || IFS= read -r -N 1 -t 0.05 slot <"$RST_SLOTS"; do :; done
+    printf %s "$slot"') || exit
 fi
-slot=$(dd bs=1 count=1 status=none <"$RST_SLOTS") || exit
+set +C
 "$@"
 status=$?
-printf %s "$slot" >"$RST_SLOTS"
+if [ -n "$slot" ]; then printf %s "$slot" >"$RST_SLOTS"; else rm "$own"; fi
 exit $status
 "#;
 
@@ -98,5 +100,39 @@ fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {
             // Go links every program as a.out: a folder of its own for each twin.
             env: [("RST_TWIN".to_owned(), format!("{TWINS}/{}", program.name))].into(),
         }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, thread, time::Duration};
+
+    use fs_err as fs;
+
+    /// Two builds that hold all the slots there are: neither has more than its own.
+    #[test]
+    fn a_tool_that_waits_takes_the_actions_own_slot_when_that_is_free_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("tool"), super::SLOT).unwrap();
+        assert!(Command::new("mkfifo").arg(path("slots")).status().unwrap().success());
+        // As rst holds it: without a writer, opening it to read would wait.
+        let _slots = fs::OpenOptions::new().read(true).write(true).open(path("slots")).unwrap();
+        fs::write(path("slot"), "").unwrap();
+        let mut tool = Command::new("sh");
+        tool.arg(path("tool")).args(["touch", path("ran").to_str().unwrap()]);
+        let mut tool = tool.env("TMPDIR", folder.path()).env("RST_SLOTS", path("slots")).spawn().unwrap();
+        thread::sleep(Duration::from_millis(200));
+        assert!(!path("ran").exists(), "it ran without a slot");
+        fs::remove_file(path("slot")).unwrap();
+        for _ in 0..1000 {
+            if let Some(status) = tool.try_wait().unwrap() {
+                assert!(status.success() && path("ran").exists() && !path("slot").exists());
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        tool.kill().unwrap();
+        panic!("it waits for ever");
     }
 }
