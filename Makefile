@@ -1,5 +1,5 @@
 # Doors: each target is one call. The work is done by rst (crates/) and cargo.
-.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test bench
+.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test bench bench-containers
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,3 +29,6 @@ test: install-test-deps check ## All of check, and real builds, proofs and conta
 
 bench: install-deps ## Measure builds, and write docs/benchmarks.md
 	@cargo run --locked --quiet --release -p rst-bench
+
+bench-containers: install-test-deps ## Measure dist/'s podman beside Debian's, and write docs/benchmarks.md; for root
+	@cargo run --locked --quiet --release -p rst-bench -- $(or $(ARCHIVES),dist/podman-full-linux-$(shell dpkg --print-architecture).tar.zst)

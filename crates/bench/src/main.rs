@@ -1,16 +1,21 @@
 //! `make bench`: whole builds by the real `rst`, from cold to nothing at all to do, and what they leave.
-//! Writes docs/benchmarks.md. Nothing here passes or fails: machines differ, and a person compares.
+//! `make bench-containers`: what they leave, at work. Both write docs/benchmarks.md. Nothing here passes or fails:
+//! machines differ, and a person compares.
 
+mod containers;
 mod report;
 mod run;
 
-use std::{error::Error, path::Path};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 use fs_err as fs;
 use rst_model::Arch;
 
 use crate::{
-    report::{Line, Size, write},
+    report::{Line, Part, Size, tables},
     run::{Measured, Rst},
 };
 
@@ -20,38 +25,43 @@ const REPEATS: usize = 11;
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = fs::canonicalize(root)?;
-    let rst = Rst::build(&root)?;
+    let archives: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if archives.is_empty() { builds(&root) } else { containers::compare(&root, &archives) }
+}
+
+fn builds(root: &Path) -> Result<(), Box<dyn Error>> {
+    let rst = Rst::build(root)?;
     let bench = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
     let (store, dist) = (bench.path().join("store"), bench.path().join("dist"));
     let both = "linux/amd64,linux/arm64";
     let all = ["podman", "buildah", "skopeo"];
 
     // Downloads are the network's doing, not ours.
-    rst.run(&root, &store, &dist, &[&["fetch"][..], &all, &["--platform", both]].concat())?;
-    let everything = rst.run(&root, &store, &dist, &[&["build"][..], &all, &["--platform", both]].concat())?;
+    rst.run(root, &store, &dist, &[&["fetch"][..], &all, &["--platform", both]].concat())?;
+    let everything = rst.run(root, &store, &dist, &[&["build"][..], &all, &["--platform", both]].concat())?;
     let own = format!("linux/{}", Arch::HOST.oci());
     let one = ["build", "podman-full", "--platform", &own];
-    let idle = median(REPEATS, || rst.run(&root, &store, &dist, &one))?;
+    let idle = median(REPEATS, || rst.run(root, &store, &dist, &one))?;
     let sizes = sizes(&dist)?;
 
-    let changed = one_line_changed(&root, bench.path())?;
+    let changed = one_line_changed(root, bench.path())?;
     let draft = [&one[..], &["--draft"]].concat();
     // What it is compared with: the unchanged draft is there.
-    rst.run(&root, &store, &dist, &draft)?;
+    rst.run(root, &store, &dist, &draft)?;
     let change = rst.run(&changed, &store, &dist, &draft)?;
 
     // Sources stay; whatever was built or cached is forgotten.
     for folder in ["actions", "caches"] {
         fs::remove_dir_all(store.join(folder))?;
     }
-    let cold = rst.run(&root, &store, &dist, &one)?;
+    let cold = rst.run(root, &store, &dist, &one)?;
     let lines = [
         Line::new("podman-full, one platform, downloads done, no cache", &one, cold),
         Line::new("all eight archives, both platforms, downloads done, no cache", &all, everything),
         Line::new(&format!("nothing changed (median of {REPEATS})"), &one, idle),
         Line::new("one C component changed (a define of conmon), --draft", &draft, change),
     ];
-    write(&root, &lines, &sizes)?;
+    Part::Builds.write(root, &tables(&lines, &sizes))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! docs/benchmarks.md.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, io, path::Path};
 
 use fs_err as fs;
 
@@ -30,19 +30,33 @@ pub struct Size {
     pub bytes: u64,
 }
 
-const BEGIN: &str = "<!-- made by `make bench`: begin -->";
-const END: &str = "<!-- made by `make bench`: end -->";
-
-/// Puts the figures between the two marks of the document; what people wrote around them stays.
-pub fn write(root: &Path, lines: &[Line], sizes: &[Size]) -> std::io::Result<()> {
-    let path = root.join("docs/benchmarks.md");
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let (before, rest) = text.split_once(BEGIN).unwrap_or((&text, ""));
-    let after = rest.split_once(END).map_or("", |(_, after)| after);
-    fs::write(&path, format!("{before}{BEGIN}\n{}{END}{after}", tables(lines, sizes)))
+/// A part of the document that a command makes.
+#[derive(Clone, Copy)]
+pub enum Part {
+    /// `make bench`
+    Builds,
+    /// `make bench-containers`
+    Containers,
 }
 
-fn tables(lines: &[Line], sizes: &[Size]) -> String {
+impl Part {
+    /// Puts the figures between the part's two marks; what people wrote around them stays.
+    pub fn write(self, root: &Path, figures: &str) -> io::Result<()> {
+        let command = match self {
+            Self::Builds => "make bench",
+            Self::Containers => "make bench-containers",
+        };
+        let mark = |what: &str| format!("<!-- made by `{command}`: {what} -->");
+        let (begin, end) = (mark("begin"), mark("end"));
+        let path = root.join("docs/benchmarks.md");
+        let text = fs::read_to_string(&path)?;
+        let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+        let (before, after) = parts.ok_or_else(|| io::Error::other(format!("{} has no {begin}", path.display())))?;
+        fs::write(&path, format!("{before}{begin}\n{figures}{end}{after}"))
+    }
+}
+
+pub fn tables(lines: &[Line], sizes: &[Size]) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let base = lines.first().map_or(1.0, |line| line.measured.seconds);
     let mut text = format!("\nOn {cores} cores.\n\n");

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use fs_err as fs;
 use memchr::memmem;
 use object::elf::ELFMAG;
 use rst_model::{Manifest, RelPath};
@@ -19,6 +20,7 @@ pub fn prove_whole(top: &Path, at: &RelPath, manifest: &Manifest) -> Proved {
         Claim { name: "no program twice", outcome: once(manifest) },
         Claim { name: "licence texts for all that is linked in", outcome: licenses(manifest) },
         Claim { name: "programs hold the version of their component", outcome: versions(top, manifest) },
+        Claim { name: "configuration is JSON and TOML", outcome: configuration(top, manifest) },
     ];
     Proved { path: at.clone(), claims }
 }
@@ -94,4 +96,23 @@ fn versions(top: &Path, manifest: &Manifest) -> Outcome {
 fn holds_text(path: &Path, text: &[u8]) -> io::Result<Option<bool>> {
     let bytes = memory::read(path)?;
     Ok(bytes.starts_with(&ELFMAG).then(|| memmem::find(&bytes, text).is_some()))
+}
+
+/// What each file means to the programs, a trial shows.
+fn configuration(top: &Path, manifest: &Manifest) -> Outcome {
+    let wrong = manifest.files.keys().filter(|path| path.as_str().starts_with("share/containers/")).find_map(|path| {
+        let parse: fn(&str) -> Result<(), String> = match path.as_str().rsplit_once('.') {
+            Some((_, "json")) => |text| match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
+            Some((_, "conf")) => {
+                |text| toml::from_str::<toml::Table>(text).map(drop).map_err(|error| error.to_string())
+            }
+            _ => return None,
+        };
+        let text = fs::read_to_string(top.join(path)).map_err(|error| error.to_string());
+        text.and_then(|text| parse(&text)).err().map(|reason| format!("{path}: {reason}"))
+    });
+    wrong.map_or(Outcome::Passed, Outcome::Failed)
 }

@@ -7,7 +7,12 @@ use rst_model::{
     recipe::{Go, GoProgram},
 };
 
-use super::{Context, Plan, SOURCE, TWINS, joined, make_steps};
+use super::{Context, Plan, SOURCE, TWINS, joined, make_steps, step_with};
+
+const COMPLETIONS: &str = "src/rst-completions/main.go";
+const COMPLETIONS_TEXT: &str = include_str!("completions.go");
+/// Go's tools one at a time in the action's slot, others as the jobserver allows.
+const TOOLS: [&str; 4] = ["-p", "{slots}", "-toolexec", "/b/bin/slot"];
 
 /// Where Go's build cache is seen.
 pub const CACHE: &str = "/gocache";
@@ -35,6 +40,9 @@ exit $status
 
 pub(super) fn plan(context: &Context, options: &Go) -> Plan {
     let mut steps: Vec<_> = options.program.iter().map(|program| build(context, options, program)).collect();
+    let completed: Vec<_> = options.program.iter().filter(|program| program.completions).collect();
+    let written = [("bin/slot", SLOT)].into_iter().chain(completed.first().map(|_| (COMPLETIONS, COMPLETIONS_TEXT)));
+    steps.extend(completed.iter().map(|program| complete(context, program)));
     steps.extend(make_steps(context, &options.make));
     let cflags = context.cflags(&["-D_LARGEFILE64_SOURCE".to_owned()]);
     let ldflags = context.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
@@ -66,11 +74,19 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         ("CGO_LDFLAGS", joined(&ldflags)),
     ];
     Plan {
-        files: [(RelPath::new("bin/slot").expect("a plain name"), SLOT.to_owned())].into(),
+        files: written.map(|(name, text)| (RelPath::new(name).expect("a plain name"), text.to_owned())).collect(),
         env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         steps,
         products: "out".to_owned(),
     }
+}
+
+/// The program may be another platform's, which cannot be asked for its completions here. They depend on its name
+/// and on its version of cobra, which a small program shares.
+fn complete(context: &Context, program: &GoProgram) -> Step {
+    let argv = ["go", "run"].into_iter().chain(TOOLS);
+    let argv = argv.chain(["./rst-completions", &program.name, "/b/out/completions"]);
+    step_with(argv, &[("CGO_ENABLED", "0"), ("GOARCH", context.zig.host.oci())])
 }
 
 /// What each program's variables are set to when it is linked, by the program's name.
@@ -91,7 +107,7 @@ fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {
     let output = format!("/b/out/{}", program.name);
     let tags = options.tags.join(",");
     let linker = linker.join(" ");
-    let argv = ["go", "build", "-p", "{slots}", "-toolexec", "/b/bin/slot"].into_iter();
+    let argv = ["go", "build"].into_iter().chain(TOOLS);
     let argv = argv.chain(["-tags", &tags, "-ldflags", &linker, "-o", &output, &program.package]);
     Step {
         commands: vec![Command {

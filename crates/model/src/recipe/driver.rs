@@ -153,4 +153,8 @@ pub struct GoProgram {
     /// the proof looks for each.
     #[serde(default)]
     pub set: BTreeMap<String, String>,
+    /// Whether its completions are written, as its own command `completion` would write them: it stands on
+    /// cobra. They are left as `completions/bash/NAME`, `completions/zsh/_NAME` and `completions/fish/NAME.fish`.
+    #[serde(default)]
+    pub completions: bool,
 }

@@ -6,12 +6,13 @@ use fs_err as fs;
 
 use super::{HELLO, person, with_netavark};
 use crate::{
-    check::{Check, Verdict, contains, failed, patiently, same},
+    check::{Check, Miss, Verdict, contains, failed, patiently, same},
     person::Person,
 };
 
 pub(super) const CHECKS: &[Check] = &[
     Check { needs: &[], ..person("versions", "Each program says the version that the manifest says", versions) },
+    person("origin", "Podman says when and by whom it was built, as set when it was linked", origin),
     with_netavark("finds-its-own", "Podman uses the helpers that lie beside it, and native overlay", finds_its_own),
     person("by-link-and-path", "Podman works through a symbolic link and through PATH", by_link_and_path),
     person("moved", "The folder can be moved, spaces and umlauts in its path included", moved),
@@ -53,6 +54,18 @@ fn versions(person: &Person) -> Verdict {
         contains(&answer, &component.version.to_string())?;
     }
     Ok(())
+}
+
+/// What the manifest says of `define.buildInfo` and the like, in the program's own words.
+fn origin(person: &Person) -> Verdict {
+    let set = person.manifest.components.get("podman").and_then(|podman| podman.set.get("podman"));
+    let value = |name: &str| {
+        let found = set.into_iter().flatten().find(|(symbol, _)| symbol.ends_with(name));
+        found.map(|(_, value)| value.as_str()).ok_or_else(|| Miss::Failed(format!("the manifest names no {name}")))
+    };
+    let expected = format!("{} {}", value(".buildInfo")?, value(".buildOrigin")?);
+    let format = "{{.Client.Built}} {{.Client.BuildOrigin}}";
+    same(&person.call("version --format").with([format]).prints()?, &expected)
 }
 
 fn finds_its_own(person: &Person) -> Verdict {

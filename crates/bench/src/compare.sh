@@ -1,0 +1,43 @@
+# compare.sh FOLDER FOLDER...: measures what each folder's podman does; in FOLDER/bin and FOLDER/lib/podman are its
+# programs. Leaves NAME.json in HOME for each of the things measured, with a result for each folder.
+set -eu
+each() { # each WHAT ARGUMENTS...: by each folder's program
+	name=$1 program=$2
+	shift 2
+	set -- "$@"
+	number=0
+	commands=
+	for folder in $folders; do
+		number=$((number + 1))
+		commands="$commands
+HOME=$HOME/$number XDG_RUNTIME_DIR=/tmp/$number $folder/$program $*"
+	done
+	IFS='
+'
+	set -- $commands
+	unset IFS
+	for command do
+		shift
+		set -- "$@" "env $command"
+	done
+	hyperfine --shell none --warmup 3 --min-runs 30 --style none --export-json "$HOME/$name.json" "$@" >/dev/null
+}
+
+folders=$*
+number=0
+for folder do
+	number=$((number + 1))
+	mkdir -p "$HOME/$number" "/tmp/$number"
+	export XDG_RUNTIME_DIR="/tmp/$number"
+	podman() { HOME=$HOME/$number "$folder/bin/podman" "$@"; }
+	tar -c -C / bin/busybox | podman import --change 'ENTRYPOINT ["/bin/busybox"]' - small >/dev/null
+	podman run --detach --name holder --network none small sleep 10000 >/dev/null
+done
+each version bin/podman --version
+each ps bin/podman ps
+each none bin/podman run --rm --network none small true
+each pasta bin/podman run --rm --network pasta small true
+each exec bin/podman exec holder /bin/busybox true
+each crun bin/crun --version
+each conmon lib/podman/conmon --version
+each netavark lib/podman/netavark --version

@@ -1,0 +1,117 @@
+//! `make bench-containers`: archives' programs against a distribution's, in one Debian root, by one ordinary user,
+//! in one run of hyperfine.
+
+use std::{
+    error::Error,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use fs_err as fs;
+use serde::Deserialize;
+
+use crate::report::Part;
+
+/// The Debian suite whose podman is of a version that is built here too.
+const SUITE: &str = "sid";
+const PACKAGES: &str = "podman,crun,conmon,passt,netavark,aardvark-dns,uidmap,hyperfine,busybox-static,iproute2";
+/// What all are told, so that the same is compared.
+const CONFIGURATION: &str = "[containers]\nlog_driver = \"k8s-file\"\n\
+                             [engine]\nevents_logger = \"file\"\ncgroup_manager = \"cgroupfs\"\n";
+const ENTER: &str = include_str!("enter.sh");
+const COMPARE: &str = include_str!("compare.sh");
+const USER: u32 = 54_321;
+const HOME: &str = "home/person";
+/// What `compare.sh` measures, and its name there.
+const MEASURED: [(&str, &str); 8] = [
+    ("`podman --version`", "version"),
+    ("`podman ps`", "ps"),
+    ("`podman run --rm --network none`", "none"),
+    ("`podman run --rm --network pasta`", "pasta"),
+    ("`podman exec`", "exec"),
+    ("`crun --version`", "crun"),
+    ("`conmon --version`", "conmon"),
+    ("`netavark --version`", "netavark"),
+];
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Compares the archives' podman with Debian's, and writes the table.
+pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
+    let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
+    let root = work.path().join("root");
+    run(Command::new("mmdebstrap").args(["--variant=minbase", &format!("--include={PACKAGES}"), SUITE]).arg(&root))?;
+    furnish(&root)?;
+    let mut folders = vec!["/usr".to_owned()];
+    for archive in archives {
+        let folder = format!("/opt/{}", folders.len());
+        let place = root.join(folder.trim_start_matches('/'));
+        fs::create_dir_all(&place)?;
+        run(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(place))?;
+        folders.push(folder);
+    }
+    let mut names = Vec::new();
+    for folder in &folders {
+        let podman = format!("{folder}/bin/podman");
+        let said = Command::new("chroot").arg(&root).args([&podman, "--version"]).output()?;
+        let version = String::from_utf8(said.stdout)?.trim().replace("podman version ", "");
+        names.push(format!("{} {version}", if folder == "/usr" { "Debian's" } else { "ours" }));
+    }
+    // The namespaces end with this process, and all that runs in them.
+    let mut world = Command::new("unshare");
+    world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]);
+    world.args(["sh", "-c", ENTER, "enter.sh"]).arg(&root).arg(format!("/{HOME}"));
+    run(world.args(["sh", "-c", COMPARE, "compare.sh"]).args(&folders))?;
+    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, medians(&root.join(HOME).join(format!("{name}.json")))?)));
+    Part::Containers.write(project, &table(&names, &rows.collect::<Outcome<Vec<_>>>()?))?;
+    Ok(())
+}
+
+fn run(command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display()).into()) }
+}
+
+/// A user with subordinate ids, and one configuration for all.
+fn furnish(root: &Path) -> Outcome {
+    for (file, lines) in [
+        ("etc/passwd", format!("person:x:{USER}:{USER}::/{HOME}:/bin/sh\n")),
+        ("etc/group", format!("person:x:{USER}:\n")),
+        ("etc/subuid", "person:200000:65536\n".to_owned()),
+        ("etc/subgid", "person:200000:65536\n".to_owned()),
+        ("etc/containers/containers.conf", CONFIGURATION.to_owned()),
+    ] {
+        let path = root.join(file);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(path, text + &lines)?;
+    }
+    let home = root.join(HOME);
+    fs::create_dir_all(&home)?;
+    Ok(std::os::unix::fs::chown(home, Some(USER), Some(USER))?)
+}
+
+/// Of each command's runs, in seconds.
+fn medians(path: &Path) -> Outcome<Vec<f64>> {
+    #[derive(Deserialize)]
+    struct Report {
+        results: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        median: f64,
+    }
+    let report: Report = serde_json::from_str(&fs::read_to_string(path)?)?;
+    Ok(report.results.iter().map(|entry| entry.median).collect())
+}
+
+fn table(names: &[String], rows: &[(&str, Vec<f64>)]) -> String {
+    let mut text = format!("\n| milliseconds, median | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (what, medians) in rows {
+        let base = medians.first().copied().unwrap_or(f64::NAN);
+        let cells = medians.iter().map(|median| format!("{:.1} ({:.2})", median * 1e3, median / base));
+        let _ = writeln!(text, "| {what} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    }
+    text.push('\n');
+    text
+}

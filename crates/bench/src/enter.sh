@@ -1,0 +1,24 @@
+# enter.sh ROOT HOME COMMAND...: another root, and in it an ordinary user. In namespaces of its own, as root.
+set -eu
+root=$1 home=$2
+shift 2
+mount --bind "$root" "$root"
+cd "$root"
+mount --rbind /dev dev
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=1777 tmpfs tmp
+mount -t tmpfs -o mode=1777 tmpfs run
+chmod 0666 dev/fuse dev/net/tun
+ip link set lo up
+# pasta wants a route to copy.
+ip link add name outside type veth peer name nobody
+ip address add 192.0.2.2/24 dev outside
+ip link set outside up
+ip link set nobody up
+ip route add default via 192.0.2.1
+# User namespaces are refused below a mere chroot.
+pivot_root . mnt
+umount --lazy /mnt
+exec setpriv --reuid=54321 --regid=54321 --clear-groups --reset-env env HOME="$home" PATH=/usr/bin:/usr/sbin "$@"
