@@ -1,5 +1,6 @@
 # compare.sh FOLDER FOLDER...: measures what each folder's podman does; in FOLDER/bin and FOLDER/lib/podman are its
-# programs. Leaves NAME.json in HOME for each of the things measured, with a result for each folder.
+# programs. Leaves NAME.json in HOME for each of the things measured, with a result for each folder, and in
+# `versions` a line for each.
 set -eu
 each() { # each WHAT ARGUMENTS...: by each folder's program
 	name=$1 program=$2
@@ -30,6 +31,7 @@ for folder do
 	mkdir -p "$HOME/$number" "/tmp/$number"
 	export XDG_RUNTIME_DIR="/tmp/$number"
 	podman() { HOME=$HOME/$number "$folder/bin/podman" "$@"; }
+	podman --version >>"$HOME/versions"
 	tar -c -C / bin/busybox | podman import --change 'ENTRYPOINT ["/bin/busybox"]' - small >/dev/null
 	podman run --detach --name holder --network none small sleep 10000 >/dev/null
 done
@@ -39,5 +41,4 @@ each none bin/podman run --rm --network none small true
 each pasta bin/podman run --rm --network pasta small true
 each exec bin/podman exec holder /bin/busybox true
 each crun bin/crun --version
-each conmon lib/podman/conmon --version
 each netavark lib/podman/netavark --version

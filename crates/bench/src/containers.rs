@@ -16,22 +16,27 @@ use crate::report::Part;
 /// The Debian suite whose podman is of a version that is built here too.
 const SUITE: &str = "sid";
 const PACKAGES: &str = "podman,crun,conmon,passt,netavark,aardvark-dns,uidmap,hyperfine,busybox-static,iproute2";
-/// What all are told, so that the same is compared.
-const CONFIGURATION: &str = "[containers]\nlog_driver = \"k8s-file\"\n\
-                             [engine]\nevents_logger = \"file\"\ncgroup_manager = \"cgroupfs\"\n";
+/// What all are told, so that the same is compared. Locks in shared memory would be one file for all, which two
+/// libcs lay out differently.
+const CONFIGURATION: &str = r#"[containers]
+log_driver = "k8s-file"
+[engine]
+events_logger = "file"
+cgroup_manager = "cgroupfs"
+lock_type = "file"
+"#;
 const ENTER: &str = include_str!("enter.sh");
 const COMPARE: &str = include_str!("compare.sh");
 const USER: u32 = 54_321;
 const HOME: &str = "home/person";
 /// What `compare.sh` measures, and its name there.
-const MEASURED: [(&str, &str); 8] = [
+const MEASURED: [(&str, &str); 7] = [
     ("`podman --version`", "version"),
     ("`podman ps`", "ps"),
     ("`podman run --rm --network none`", "none"),
     ("`podman run --rm --network pasta`", "pasta"),
     ("`podman exec`", "exec"),
     ("`crun --version`", "crun"),
-    ("`conmon --version`", "conmon"),
     ("`netavark --version`", "netavark"),
 ];
 
@@ -41,7 +46,10 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
     let root = work.path().join("root");
-    run(Command::new("mmdebstrap").args(["--variant=minbase", &format!("--include={PACKAGES}"), SUITE]).arg(&root))?;
+    // A mirror may lag behind; what it has is signed all the same.
+    let lag = "--aptopt=Acquire::Check-Valid-Until \"false\"";
+    let packages = format!("--include={PACKAGES}");
+    run(Command::new("mmdebstrap").args(["--variant=minbase", lag, &packages, SUITE]).arg(&root))?;
     furnish(&root)?;
     let mut folders = vec!["/usr".to_owned()];
     for archive in archives {
@@ -51,18 +59,15 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
         run(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(place))?;
         folders.push(folder);
     }
-    let mut names = Vec::new();
-    for folder in &folders {
-        let podman = format!("{folder}/bin/podman");
-        let said = Command::new("chroot").arg(&root).args([&podman, "--version"]).output()?;
-        let version = String::from_utf8(said.stdout)?.trim().replace("podman version ", "");
-        names.push(format!("{} {version}", if folder == "/usr" { "Debian's" } else { "ours" }));
-    }
     // The namespaces end with this process, and all that runs in them.
     let mut world = Command::new("unshare");
     world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]);
     world.args(["sh", "-c", ENTER, "enter.sh"]).arg(&root).arg(format!("/{HOME}"));
     run(world.args(["sh", "-c", COMPARE, "compare.sh"]).args(&folders))?;
+    let versions = fs::read_to_string(root.join(HOME).join("versions"))?;
+    let owners = ["Debian's"].into_iter().chain(std::iter::repeat("ours"));
+    let names = owners.zip(versions.lines()).map(|(owner, said)| said.replace("podman version", owner));
+    let names: Vec<_> = names.collect();
     let rows = MEASURED.iter().map(|(what, name)| Ok((*what, medians(&root.join(HOME).join(format!("{name}.json")))?)));
     Part::Containers.write(project, &table(&names, &rows.collect::<Outcome<Vec<_>>>()?))?;
     Ok(())
@@ -91,7 +96,7 @@ fn furnish(root: &Path) -> Outcome {
     Ok(std::os::unix::fs::chown(home, Some(USER), Some(USER))?)
 }
 
-/// Of each command's runs, in seconds.
+/// Of each command's runs, in seconds. As hyperfine 2 writes it, which is that suite's.
 fn medians(path: &Path) -> Outcome<Vec<f64>> {
     #[derive(Deserialize)]
     struct Report {
@@ -99,10 +104,23 @@ fn medians(path: &Path) -> Outcome<Vec<f64>> {
     }
     #[derive(Deserialize)]
     struct Entry {
-        median: f64,
+        measurements: Vec<Measurement>,
+    }
+    #[derive(Deserialize)]
+    struct Measurement {
+        time_wall_clock: Quantity,
+    }
+    #[derive(Deserialize)]
+    struct Quantity {
+        value: f64,
     }
     let report: Report = serde_json::from_str(&fs::read_to_string(path)?)?;
-    Ok(report.results.iter().map(|entry| entry.median).collect())
+    let median = |entry: &Entry| {
+        let mut all: Vec<_> = entry.measurements.iter().map(|measurement| measurement.time_wall_clock.value).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().ok_or_else(|| format!("{}: no run", path.display()).into())
+    };
+    report.results.iter().map(median).collect()
 }
 
 fn table(names: &[String], rows: &[(&str, Vec<f64>)]) -> String {

@@ -4,13 +4,26 @@ root=$1 home=$2
 shift 2
 mount --bind "$root" "$root"
 cd "$root"
-mount --rbind /dev dev
+mount -t tmpfs -o mode=0755 tmpfs dev
+mkdir dev/net dev/shm dev/pts
+node() { mknod --mode=0666 "dev/$1" c "$2" "$3"; }
+node null 1 3
+node zero 1 5
+node full 1 7
+node random 1 8
+node urandom 1 9
+node tty 5 0
+node fuse 10 229
+node net/tun 10 200
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=1777 tmpfs tmp
 mount -t tmpfs -o mode=1777 tmpfs run
-chmod 0666 dev/fuse dev/net/tun
 ip link set lo up
 # pasta wants a route to copy.
 ip link add name outside type veth peer name nobody
@@ -21,4 +34,5 @@ ip route add default via 192.0.2.1
 # User namespaces are refused below a mere chroot.
 pivot_root . mnt
 umount --lazy /mnt
+mount --make-rshared /
 exec setpriv --reuid=54321 --regid=54321 --clear-groups --reset-env env HOME="$home" PATH=/usr/bin:/usr/sbin "$@"
