@@ -173,7 +173,8 @@ fn copies_both_ways(person: &Person) -> Verdict {
 fn kube_of_a_pod(person: &Person) -> Verdict {
     person.run("pod create --name bean --network none")?;
     let made = (|| {
-        person.run("run --detach --pod bean --name seed --env WORD=hello small /bin/sleep 1000")?;
+        let script = "trap exit TERM; while :; do sleep 0.1; done";
+        person.script("run --detach --pod bean --name seed --env WORD=hello", script)?;
         person.run("kube generate --filename bean.yaml bean")
     })();
     person.run("pod rm --force --time 0 bean")?;
