@@ -14,7 +14,7 @@ for argument do
 	esac
 done
 
-# set, what must be there, then its package for apt, dnf, apk, zypper, pacman.
+# set, what must be there, then its package for apt, dnf, apk, zypper, pacman; - where there is none.
 table='
 build cc             gcc            gcc          gcc            gcc             gcc
 build header:stdio.h libc6-dev      glibc-devel  musl-dev       glibc-devel     glibc
@@ -27,11 +27,17 @@ test  busybox        busybox-static busybox      busybox-static busybox-static  
 test  ip             iproute2       iproute      iproute2       iproute2        iproute2
 test  zstd           zstd           zstd         zstd           zstd            zstd
 test  setpriv        util-linux     util-linux   setpriv        util-linux      util-linux
+test  openssl        openssl        openssl      openssl        openssl         openssl
+test  registry       docker-registry -           docker-registry distribution-registry -
+test  docker         docker.io      docker-cli   docker-cli     docker          docker
+test  compose        docker-compose docker-compose docker-cli-compose docker-compose docker-compose
 '
 
 is_there() {
 	case $1 in
 	pip) python3 -m pip --version >/dev/null 2>&1 ;;
+	registry) is_there docker-registry || command -v registry >/dev/null 2>&1 ;;
+	compose) is_there docker-compose || docker compose version >/dev/null 2>&1 ;;
 	header:*) echo "#include <${1#header:}>" | cc -E - >/dev/null 2>&1 ;;
 	*) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
 	esac
@@ -61,10 +67,11 @@ while read -r set name apt dnf apk zypper pacman; do
 	[ -n "$set" ] || continue
 	[ "$set" = build ] || [ "$set_wanted" = test ] || continue
 	is_there "$name" && continue
-	names="$names $name"
 	shift $#
 	set -- "$apt" "$dnf" "$apk" "$zypper" "$pacman"
 	shift $((column - 1))
+	[ "${1:-}" = - ] && continue
+	names="$names $name"
 	packages="$packages $1"
 done <<END
 $table
@@ -90,4 +97,5 @@ if [ -z "$yes" ]; then
 fi
 case $install in apt-get*) $root apt-get update -qq || exit 1 ;; esac
 # Every word of $install and $packages is this script's own.
-DEBIAN_FRONTEND=noninteractive $root $install $packages >&2 || exit 1
+# RUNLEVEL: where there is no systemd, no service that a package brings is started.
+$root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $install $packages >&2 || exit 1

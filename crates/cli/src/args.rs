@@ -109,6 +109,7 @@ Examples:
 Examples:
   rst trial dist/podman-full-linux-amd64.tar.zst
   rst trial dist/podman-full-linux-amd64.tar.zst --only published-port --keep
+  rst trial dist/podman-full-linux-amd64.tar.zst --from old/podman-full-linux-amd64.tar.zst --long
   rst trial --list
   rst trial clean"
     )]
@@ -199,6 +200,12 @@ pub struct TrialArgs {
     /// Do these checks alone
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Do the checks that take minutes, too
+    #[arg(long)]
+    pub long: bool,
+    /// Try the upgrade from this older archive, too
+    #[arg(long, value_name = "ARCHIVE")]
+    pub from: Option<PathBuf>,
     /// Leave homes and storage, to be looked at
     #[arg(long)]
     pub keep: bool,

@@ -14,11 +14,13 @@ pub enum Who {
     Poor,
     /// Neither, and /etc/passwd does not know them: LDAP, or an id that somebody made up.
     Stranger,
+    /// Has subordinate ids, and goes again: nothing of theirs must be left.
+    Visitor,
 }
 
 impl Who {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Person, Self::Poor, Self::Stranger];
+    pub const ALL: [Self; 4] = [Self::Person, Self::Poor, Self::Stranger, Self::Visitor];
 
     /// User and group, which the host need not know.
     pub(crate) fn id(self) -> u32 {
@@ -26,6 +28,7 @@ impl Who {
             Self::Person => 54_321,
             Self::Poor => 54_322,
             Self::Stranger => 54_323,
+            Self::Visitor => 54_324,
         }
     }
 
@@ -35,8 +38,30 @@ impl Who {
             Self::Person => Some("person"),
             Self::Poor => Some("poor"),
             Self::Stranger => None,
+            Self::Visitor => Some("visitor"),
         }
     }
+
+    /// The first of 65536 subordinate ids.
+    pub(crate) fn subordinate(self) -> Option<u32> {
+        match self {
+            Self::Person => Some(200_000),
+            Self::Poor | Self::Stranger => None,
+            Self::Visitor => Some(300_000),
+        }
+    }
+}
+
+/// When a check is done that nobody has asked for by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// Always.
+    Always,
+    /// When there is time for what takes minutes.
+    Long,
+    /// When there is an older archive to come from.
+    Upgrade,
 }
 
 /// Something a person does, and what they must see.
@@ -50,8 +75,17 @@ pub struct Check {
     pub who: Who,
     /// Files of the archive without which it is no check of it.
     pub needs: &'static [&'static str],
+    /// When it is done unasked.
+    pub when: When,
     /// Does it.
     pub(crate) run: fn(&Person) -> Verdict,
+}
+
+impl Check {
+    /// The same, at another time.
+    pub(crate) const fn when(self, when: When) -> Self {
+        Self { when, ..self }
+    }
 }
 
 /// How a check ended.
@@ -75,6 +109,11 @@ impl From<std::io::Error> for Miss {
 /// A failure in words.
 pub(crate) fn failed<T>(reason: impl Into<String>) -> Verdict<T> {
     Err(Miss::Failed(reason.into()))
+}
+
+/// It cannot be tried here.
+pub(crate) fn impossible<T>(reason: impl Into<String>) -> Verdict<T> {
+    Err(Miss::Impossible(reason.into()))
 }
 
 /// Both must be equal.

@@ -13,7 +13,7 @@ mod run;
 mod stage;
 mod world;
 
-pub use check::{Check, Who};
+pub use check::{Check, When, Who};
 pub use checks::all as checks;
 pub use leftovers::clean;
 pub use report::{CheckReport, Outcome, Report};

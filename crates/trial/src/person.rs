@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     fmt::Write as _,
+    io::Write as _,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -12,7 +13,7 @@ use fs_err as fs;
 use rst_model::Manifest;
 
 use crate::{
-    check::{Check, Miss, Verdict, Who, failed},
+    check::{Check, Miss, Verdict, Who, failed, impossible},
     stage::Order,
     world::{self, program},
 };
@@ -25,6 +26,8 @@ pub(crate) struct Person {
     pub top: PathBuf,
     /// What the archive says of itself.
     pub manifest: Manifest,
+    /// The older archive.
+    older: Option<PathBuf>,
     /// What else root has made.
     scratch: PathBuf,
     /// Whether all is left as it is.
@@ -45,7 +48,8 @@ impl Person {
         let top = unpack(&order.archive, &home)?;
         let manifest = manifest(&top)?;
         let scratch = order.scratch.clone();
-        let person = Self { home, top, manifest, scratch, keep: order.keep, log: RefCell::default() };
+        let older = order.older.clone();
+        let person = Self { home, top, manifest, older, scratch, keep: order.keep, log: RefCell::default() };
         person.context()?;
         if person.podman().exists() {
             person.run("build --tag small context")?;
@@ -74,6 +78,30 @@ impl Person {
         self.top.join("bin/podman")
     }
 
+    /// This program, where every user can run it.
+    pub(crate) fn own_program(&self) -> PathBuf {
+        self.scratch.join("rst")
+    }
+
+    /// Unpacks the older archive; gives its top folder.
+    pub(crate) fn older(&self) -> Verdict<PathBuf> {
+        let Some(archive) = &self.older else { return impossible("no older archive was given: --from ARCHIVE") };
+        let folder = self.home.join("older");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        unpack(archive, &folder)
+    }
+
+    /// A home of its own, in which podman has done nothing yet, with nothing in it but an empty runtime folder.
+    pub(crate) fn other_home(&self, name: &str) -> Verdict<Home<'_>> {
+        let path = self.home.join(name);
+        fs::create_dir_all(path.join("run"))?;
+        fs::set_permissions(path.join("run"), PermissionsExt::from_mode(0o700))?;
+        Ok(Home { person: self, path })
+    }
+
     /// A folder from which the kernel starts no program.
     pub(crate) fn noexec(&self) -> Verdict<PathBuf> {
         self.place(world::NOEXEC)
@@ -88,7 +116,7 @@ impl Person {
         let place = self.scratch.join(name);
         match place.exists() {
             true => Ok(place),
-            false => Err(Miss::Impossible("only root can mount such a folder".to_owned())),
+            false => impossible("only root can mount such a folder"),
         }
     }
 
@@ -103,6 +131,7 @@ impl Person {
                 ("XDG_RUNTIME_DIR", self.home.join("run").display().to_string()),
                 ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
             ],
+            input: None,
         }
     }
 
@@ -134,9 +163,45 @@ impl Drop for Person {
             return;
         }
         let _ = self.run("system reset --force");
-        if let Ok(pid) = fs::read_to_string(self.home.join("run/libpod/tmp/pause.pid")) {
-            let _ = Command::new("kill").arg(pid.trim()).status();
+        end_pause(&self.home);
+    }
+}
+
+/// Another home of a user's, emptied by podman when it is not needed any more.
+pub(crate) struct Home<'a> {
+    person: &'a Person,
+    /// Which is HOME.
+    pub path: PathBuf,
+}
+
+impl Home<'_> {
+    /// A call of podman by who lives there.
+    pub(crate) fn call(&self, line: &str) -> Call<'_> {
+        self.person.call(line).env("HOME", &self.path).env("XDG_RUNTIME_DIR", self.path.join("run"))
+    }
+
+    /// What podman prints there.
+    pub(crate) fn run(&self, line: &str) -> Verdict<String> {
+        self.call(line).prints()
+    }
+}
+
+impl Drop for Home<'_> {
+    fn drop(&mut self) {
+        if self.person.keep {
+            return;
         }
+        if self.person.podman().exists() {
+            let _ = self.run("system reset --force");
+        }
+        end_pause(&self.path);
+    }
+}
+
+/// Podman leaves a process that holds its user namespace.
+fn end_pause(home: &Path) {
+    if let Ok(pid) = fs::read_to_string(home.join("run/libpod/tmp/pause.pid")) {
+        let _ = Command::new("kill").arg(pid.trim()).status();
     }
 }
 
@@ -146,6 +211,7 @@ pub(crate) struct Call<'a> {
     program: PathBuf,
     arguments: Vec<String>,
     env: Vec<(&'static str, String)>,
+    input: Option<String>,
 }
 
 /// How a call ended.
@@ -184,6 +250,12 @@ impl Call<'_> {
         self
     }
 
+    /// With this on its standard input, which is empty otherwise.
+    pub(crate) fn reading(mut self, input: &str) -> Self {
+        self.input = Some(input.to_owned());
+        self
+    }
+
     /// Without a variable.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.env.retain(|(other, _)| *other != name);
@@ -202,7 +274,7 @@ impl Call<'_> {
 
     /// Makes the call.
     pub(crate) fn ends(&self) -> Verdict<Ran> {
-        let output = self.command().output()?;
+        let output = self.output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout).trim_end().to_owned(), text(&output.stderr));
         let mut log = self.person.log.borrow_mut();
@@ -216,6 +288,15 @@ impl Call<'_> {
             return failed(format!("`{}` did not end within {PATIENCE} s", self.arguments.join(" ")));
         }
         Ok(Ran { code: output.status.code().unwrap_or(-1), out, err })
+    }
+
+    fn output(&self) -> std::io::Result<std::process::Output> {
+        let Some(input) = &self.input else { return self.command().output() };
+        let mut command = self.command();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        // Less than a pipe holds, so this does not wait; who ends without reading it is heard below.
+        let _ = child.stdin.take().expect("asked for").write_all(input.as_bytes());
+        child.wait_with_output()
     }
 
     /// What it prints, when it does what it should.

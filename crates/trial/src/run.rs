@@ -28,8 +28,12 @@ use crate::{
 pub struct Trial {
     /// A .tar.zst or .tar.gz.
     pub archive: PathBuf,
+    /// An older one, for what an upgrade must keep.
+    pub older: Option<PathBuf>,
     /// Names of checks, each of which there is; all, when there is none.
     pub only: BTreeSet<String>,
+    /// Whether those that take minutes are done too.
+    pub long: bool,
     /// Whether what was made is left, to be looked at.
     pub keep: bool,
 }
@@ -86,7 +90,9 @@ impl Trial {
 
     /// Found before anything is made.
     fn check(&self) -> Result<(), TrialError> {
-        fs::metadata(&self.archive)?;
+        for archive in [Some(&self.archive), self.older.as_ref()].into_iter().flatten() {
+            fs::metadata(archive)?;
+        }
         for (program, reason, package) in PROGRAMS {
             if program_of_host(program).is_none() {
                 return Err(TrialError::NoProgram { program, reason, package });
@@ -104,9 +110,20 @@ impl Trial {
         let own = scratch.join("rst");
         // Program and archive may lie where another user cannot look.
         fs::copy("/proc/self/exe", &own)?;
-        let archive = scratch.join(self.archive.file_name().unwrap_or_default());
-        fs::copy(&self.archive, &archive)?;
-        let order = Order { archive, scratch: scratch.to_owned(), only: self.only.clone(), keep: self.keep };
+        let archive = brought(&self.archive, scratch)?;
+        let older = self.older.as_ref().map(|older| {
+            let beside = scratch.join("older");
+            fs::create_dir(&beside)?;
+            brought(older, &beside)
+        });
+        let order = Order {
+            archive,
+            older: older.transpose()?,
+            scratch: scratch.to_owned(),
+            only: self.only.clone(),
+            long: self.long,
+            keep: self.keep,
+        };
         let is_root = geteuid().is_root();
         // All below ends with this process, whatever ends it.
         let mut command = Command::new("setpriv");
@@ -152,7 +169,7 @@ impl Trial {
             match lines.recv_timeout(Duration::from_millis(100)) {
                 Ok(line) => {
                     match &line {
-                        Line::Planned { names } => {
+                        Line::Planned { names, .. } => {
                             planned = true;
                             open.extend(names.iter().cloned());
                         }
@@ -185,4 +202,11 @@ impl Trial {
         }
         Ok(ends)
     }
+}
+
+/// A copy of an archive, where every user can read it.
+fn brought(archive: &Path, into: &Path) -> std::io::Result<PathBuf> {
+    let copy = into.join(archive.file_name().unwrap_or_default());
+    fs::copy(archive, &copy)?;
+    Ok(copy)
 }

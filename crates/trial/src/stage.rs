@@ -1,11 +1,17 @@
 //! The processes below the first one, and what they tell it: one JSON object a line on standard output.
 
-use std::{collections::BTreeSet, io::Write as _, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeSet,
+    io::Write as _,
+    net::{Ipv4Addr, Ipv6Addr, UdpSocket},
+    path::PathBuf,
+    time::Instant,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check::{Check, Miss, Who},
+    check::{Check, Miss, When, Who},
     checks,
     person::Person,
     report::{CheckReport, Outcome},
@@ -24,7 +30,12 @@ pub(crate) enum Stage {
     World(Order),
     /// A user.
     User(Order, Who),
+    /// In a container: a server of UDP, which no busybox of a distribution's has.
+    Echo,
 }
+
+/// Where [`Stage::Echo`] listens: the port that RFC 862 gives it.
+pub(crate) const ECHO: u16 = 7;
 
 /// What is to be done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,8 +44,12 @@ pub(crate) struct Order {
     pub archive: PathBuf,
     /// A folder for all that is made.
     pub scratch: PathBuf,
+    /// An older archive, beside it.
+    pub older: Option<PathBuf>,
     /// Names of checks; all, when there is none.
     pub only: BTreeSet<String>,
+    /// Whether there is time for long ones.
+    pub long: bool,
     /// Whether homes are left as they are.
     pub keep: bool,
 }
@@ -42,7 +57,12 @@ pub(crate) struct Order {
 impl Order {
     /// Whether a check is to be done.
     pub(crate) fn wants(&self, check: &Check) -> bool {
-        self.only.is_empty() || self.only.contains(check.name)
+        let unasked = || match check.when {
+            When::Always => true,
+            When::Long => self.long,
+            When::Upgrade => self.older.is_some(),
+        };
+        self.only.contains(check.name) || self.only.is_empty() && unasked()
     }
 
     /// Where a user lives.
@@ -59,6 +79,8 @@ pub enum Line {
     Planned {
         /// Their names.
         names: Vec<String>,
+        /// Those that were not asked for, and the archive has what they try.
+        unasked: Vec<String>,
     },
     /// A check has begun.
     Began {
@@ -87,8 +109,20 @@ pub fn act_if_asked() {
         Stage::First(order) => world::first(order),
         Stage::World(order) => world::furnish(&order),
         Stage::User(order, who) => act(&order, who),
+        Stage::Echo => echo().is_ok(),
     };
     std::process::exit(i32::from(!well));
+}
+
+/// Sends back what it gets, until somebody ends it.
+fn echo() -> std::io::Result<()> {
+    let socket =
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, ECHO)).or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, ECHO)))?;
+    let mut datagram = [0; 1500];
+    loop {
+        let (length, from) = socket.recv_from(&mut datagram)?;
+        socket.send_to(&datagram[..length], from)?;
+    }
 }
 
 /// Does a user's checks, and tells whether that could be done.
@@ -100,7 +134,7 @@ fn act(order: &Order, who: Who) -> bool {
     let person = match Person::new(order, who) {
         Ok(person) => person,
         Err(miss) => {
-            plan(&wanted);
+            plan(&wanted, &[]);
             for check in &wanted {
                 tell_end(check, Err(&miss), String::new(), 0.0);
             }
@@ -109,7 +143,8 @@ fn act(order: &Order, who: Who) -> bool {
     };
     // What an archive does not hold is no check of it.
     let wanted: Vec<Check> = wanted.into_iter().filter(|check| person.has_what_it_takes(check)).collect();
-    plan(&wanted);
+    let others = checks::all().filter(|check| check.who == who && order.only.is_empty() && !order.wants(check));
+    plan(&wanted, &others.filter(|check| person.has_what_it_takes(check)).collect::<Vec<_>>());
     for check in &wanted {
         Line::Began { name: check.name.to_owned() }.tell();
         let begun = Instant::now();
@@ -120,8 +155,9 @@ fn act(order: &Order, who: Who) -> bool {
     true
 }
 
-fn plan(wanted: &[Check]) {
-    Line::Planned { names: wanted.iter().map(|check| check.name.to_owned()).collect() }.tell();
+fn plan(wanted: &[Check], unasked: &[Check]) {
+    let names = |checks: &[Check]| checks.iter().map(|check| check.name.to_owned()).collect();
+    Line::Planned { names: names(wanted), unasked: names(unasked) }.tell();
 }
 
 fn tell_end(check: &Check, verdict: Result<(), &Miss>, log: String, seconds: f64) {

@@ -91,12 +91,14 @@ fn furnishings(order: &Order) -> std::io::Result<PathBuf> {
     }
     let named = || Who::ALL.into_iter().filter_map(|who| Some((who.name()?, who.id())));
     let users: String = named().map(|(name, id)| format!("{name}:x:{id}:{id}::/tmp:/bin/sh\n")).collect();
+    let ranges = || Who::ALL.into_iter().filter_map(|who| Some((who.name()?, who.subordinate()?)));
+    let subordinate: String = ranges().map(|(name, first)| format!("{name}:{first}:65536\n")).collect();
     let groups: String = named().map(|(name, id)| format!("{name}:x:{id}:\n")).collect();
     for (file, text) in [
         ("/etc/passwd", format!("root:x:0:0::/root:/bin/sh\n{users}")),
         ("/etc/group", format!("root:x:0:\n{groups}")),
-        ("/etc/subuid", "person:200000:65536\n".to_owned()),
-        ("/etc/subgid", "person:200000:65536\n".to_owned()),
+        ("/etc/subuid", subordinate.clone()),
+        ("/etc/subgid", subordinate),
     ] {
         let own = scratch.join(file.trim_start_matches('/').replace('/', "-"));
         fs::write(&own, text)?;
@@ -159,14 +161,17 @@ fn devices(scratch: &Path) -> std::io::Result<()> {
 
 /// An interface with an address and a route, as pasta looks for, and nobody behind it.
 fn network() -> std::io::Result<()> {
-    for arguments in [
+    let ipv6 = Path::new("/proc/sys/net/ipv6").exists();
+    let with_ipv6 = ["address add 2001:db8::2/64 dev outside nodad", "route add default via 2001:db8::1 dev outside"];
+    let with_ipv4 = [
         "link set lo up",
         "link add name outside type veth peer name nobody",
         "address add 192.0.2.2/24 dev outside",
         "link set outside up",
         "link set nobody up",
         "route add default via 192.0.2.1",
-    ] {
+    ];
+    for arguments in with_ipv4.into_iter().chain(with_ipv6.into_iter().filter(|_| ipv6)) {
         let ip = program("ip").ok_or_else(|| std::io::Error::other("`ip` is not installed: make install-deps"))?;
         let status = Command::new(ip).args(arguments.split(' ')).status()?;
         if !status.success() {
@@ -208,7 +213,7 @@ fn bind(source: &Path, target: &Path) -> std::io::Result<()> {
 
 /// A program of the host's.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]
         .iter()
         .map(|folder| Path::new(folder).join(name))
         .find(|path| path.exists())

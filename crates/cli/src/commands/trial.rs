@@ -1,7 +1,7 @@
 //! `rst trial`
 
 use fs_err as fs;
-use rst_trial::Trial;
+use rst_trial::{Line, Trial};
 
 use super::CommandError;
 use crate::{
@@ -30,9 +30,21 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
             hint: rst_model::names::way_out(unknown, &known),
         });
     }
-    let trial = Trial { archive, only: arguments.only.iter().cloned().collect(), keep: arguments.keep };
-    let report = trial.run(&setup.cancel, |line| render::trial_line(line, format))?;
-    render::trial(&report, format)?;
+    let trial = Trial {
+        archive,
+        older: arguments.from.clone(),
+        only: arguments.only.iter().cloned().collect(),
+        long: arguments.long,
+        keep: arguments.keep,
+    };
+    let mut unasked = Vec::new();
+    let report = trial.run(&setup.cancel, |line| {
+        if let Line::Planned { unasked: names, .. } = line {
+            unasked.extend(names.iter().cloned());
+        }
+        render::trial_line(line, format);
+    })?;
+    render::trial(&report, &unasked, format)?;
     if let Some(file) = &arguments.junit {
         fs::write(file, report.junit())?;
     }

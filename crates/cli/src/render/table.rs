@@ -3,7 +3,7 @@
 use rst_build::{Built, Graph, Survey, Why};
 use rst_proof::{Outcome, Report};
 use rst_store::{Collected, Verified};
-use rst_trial::{Line, Outcome as TrialOutcome, Report as TrialReport};
+use rst_trial::{Line, Outcome as TrialOutcome, Report as TrialReport, When};
 use serde::Serialize;
 
 use crate::{args::Format, commands::CommandError};
@@ -155,11 +155,21 @@ pub fn proof(report: &Report, format: Format) -> Result<(), CommandError> {
 /// The checks of `rst trial`.
 pub fn checks(format: Format) -> Result<(), CommandError> {
     if format == Format::Json {
-        let checks = rst_trial::checks().map(|c| serde_json::json!({ "name": c.name, "who": c.who, "says": c.says }));
+        let checks = rst_trial::checks()
+            .map(|c| serde_json::json!({ "name": c.name, "who": c.who, "when": c.when, "says": c.says }));
         return json(&checks.collect::<Vec<_>>());
     }
-    print_rows(&rst_trial::checks().map(|check| row([check.name, check.says])).collect::<Vec<_>>());
+    print_rows(&rst_trial::checks().map(|check| row([check.name, mark(check.when), check.says])).collect::<Vec<_>>());
     Ok(())
+}
+
+/// What a check has to be asked for with.
+fn mark(when: When) -> &'static str {
+    match when {
+        When::Always => "",
+        When::Long => "--long",
+        When::Upgrade => "--from",
+    }
 }
 
 /// The end of a check, as it comes.
@@ -184,8 +194,8 @@ fn ending(outcome: &TrialOutcome) -> &'static str {
 /// How many lines of a failed check's log are shown.
 const LAST_LINES: usize = 40;
 
-/// How an archive did.
-pub fn trial(report: &TrialReport, format: Format) -> Result<(), CommandError> {
+/// How an archive did; `unasked` are checks that wait for an option.
+pub fn trial(report: &TrialReport, unasked: &[String], format: Format) -> Result<(), CommandError> {
     if format == Format::Json {
         return json(&serde_json::json!({ "event": "summary", "trial": report }));
     }
@@ -209,6 +219,11 @@ pub fn trial(report: &TrialReport, format: Format) -> Result<(), CommandError> {
     let (failed, impossible) = (report.failures().count(), report.impossible().count());
     let passed = report.checks.len() - failed - impossible;
     println!("{passed} passed, {failed} failed, {impossible} not tried, in {:.1} s", report.seconds);
+    let waiting = rst_trial::checks().filter(|check| unasked.iter().any(|name| name == check.name));
+    let waiting: Vec<_> = waiting.map(|check| format!("{} ({})", check.name, mark(check.when))).collect();
+    if !waiting.is_empty() {
+        println!("not asked for: {}", waiting.join(", "));
+    }
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
     person("init", "A process of ours reaps what is left behind in a container", init),
     person("pod", "Containers of a pod share a network and a name", pod),
     person("kube", "A pod is played from YAML, and played down again", kube),
-    person("service", "The API is served on a socket, and podman --remote uses it", service),
+    person("service", "The API is served on a socket, and podman --remote and podman-remote use it", service),
     person("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
 ];
 
@@ -234,7 +234,9 @@ fn service(person: &Person) -> Verdict {
         patiently(|| person.run(&format!("{remote} version")))?;
         let found = person.run(&format!("{remote} {HELLO}"))?;
         same(&found, "hello")?;
-        contains(&person.run(&format!("{remote} images --format {{{{.Repository}}}}"))?, "small")
+        contains(&person.run(&format!("{remote} images --format {{{{.Repository}}}}"))?, "small")?;
+        let named = person.call(&format!("--url {url} {HELLO}")).program(person.top.join("bin/podman-remote"));
+        same(&named.prints()?, "hello")
     })
 }
 

@@ -12,6 +12,13 @@ pub(super) const CHECKS: &[Check] = &[
     person("volumes", "A named volume keeps what one container writes for the next", volumes),
     person("binds", "A folder of the host is seen, read-only or made the container's own (:U)", binds),
     person("tmpfs-and-read-only", "A read-only container can write to a tmpfs alone", tmpfs_and_read_only),
+    person("tmpfs-size", "A tmpfs and /dev/shm hold what they were given, and no more", tmpfs_size),
+    person(
+        "volume-copies",
+        "A volume is exported and imported, and one without a name goes with its container",
+        volume_copies,
+    ),
+    person("mounts", "An image, another container's volumes and a file of the host are mounted as asked", mounts),
     person("keep-id", "With keep-id the user is the same inside and on the host", keep_id),
     person(
         "userns-auto",
@@ -37,7 +44,7 @@ fn binds(person: &Person) -> Verdict {
     fs::create_dir(&folder)?;
     fs::write(folder.join("letter"), "hello\n")?;
     let read_only = person.script(
-        "run --rm --network none --volume ./shared:/data:ro",
+        "run --rm --network none --volume ./shared:/data:ro,Z",
         "cat /data/letter; touch /data/new 2>/dev/null || echo refused",
     )?;
     same(&read_only, "hello\nrefused")?;
@@ -114,4 +121,36 @@ fn ulimits(person: &Person) -> Verdict {
     let podman = person.podman().display().to_string();
     let call = person.call("-c").program("/bin/bash").with([limited, podman.as_str()]);
     same(&call.prints()?, "hello")
+}
+
+fn tmpfs_size(person: &Person) -> Verdict {
+    let script = "for place in /tmp /dev/shm; do dd if=/dev/zero of=$place/file bs=1k count=100 2>/dev/null; stat -c %s $place/file; done";
+    let found = person.script("run --rm --network none --tmpfs /tmp:size=64k --shm-size 32k", script)?;
+    same(&found, "65536\n32768")
+}
+
+fn volume_copies(person: &Person) -> Verdict {
+    person.script("run --rm --network none --volume one:/data --volume /unnamed", "echo hello >/data/letter")?;
+    let copied = (|| {
+        person.run("volume export --output one.tar one")?;
+        person.run("volume create other")?;
+        person.run("volume import other one.tar")?;
+        same(&person.run("run --rm --network none --volume other:/data small cat /data/letter")?, "hello")?;
+        same(&person.run("volume ls --quiet --filter name=o")?, "one\nother")
+    })();
+    person.run("volume rm --force one other")?;
+    copied?;
+    same(&person.run("volume ls --quiet")?, "")
+}
+
+fn mounts(person: &Person) -> Verdict {
+    fs::write(person.home.join("note"), "hello\n")?;
+    person.script("create --name owner --network none --volume /owned", "true")?;
+    let seen = person.script(
+        "run --rm --network none --mount type=image,source=small,destination=/image --volumes-from owner \
+         --mount type=bind,source=note,destination=/note,readonly",
+        "ls /image/bin/busybox; test -d /owned && echo owned; cat /note; touch /note 2>/dev/null || echo refused",
+    );
+    person.run("rm --volumes owner")?;
+    same(&seen?, "/image/bin/busybox\nowned\nhello\nrefused")
 }

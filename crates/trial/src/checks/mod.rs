@@ -2,17 +2,26 @@
 //! check passes.
 
 mod basics;
+mod buildah;
 mod damage;
+mod docker;
+mod drivers;
 mod health;
 mod images;
 mod isolation;
+mod long;
 mod network;
-mod others;
 mod poor;
+mod processes;
+mod registry;
+mod running;
+mod skopeo;
 mod state;
+mod uninstall;
+mod upgrade;
 
 use crate::{
-    check::{Check, Verdict, Who},
+    check::{Check, Verdict, When, Who},
     person::Person,
 };
 
@@ -21,13 +30,21 @@ pub fn all() -> impl Iterator<Item = Check> {
     // The last looks for what others left.
     let matters = [
         basics::CHECKS,
+        running::CHECKS,
         images::CHECKS,
         isolation::CHECKS,
         network::CHECKS,
+        registry::CHECKS,
+        docker::CHECKS,
+        drivers::CHECKS,
         health::CHECKS,
         poor::CHECKS,
         damage::CHECKS,
-        others::CHECKS,
+        buildah::CHECKS,
+        skopeo::CHECKS,
+        upgrade::CHECKS,
+        long::CHECKS,
+        uninstall::CHECKS,
         state::CHECKS,
     ];
     matters.into_iter().flatten().copied()
@@ -40,20 +57,26 @@ type Run = fn(&Person) -> Verdict;
 
 /// A check by someone with a session on a common distribution.
 const fn person(name: &'static str, says: &'static str, run: Run) -> Check {
-    Check { name, says, who: Who::Person, needs: &["bin/podman"], run }
+    check(Who::Person, PODMAN, name, says, run)
 }
 
 /// The same, of an archive that has what bridge networks need.
 const fn with_netavark(name: &'static str, says: &'static str, run: Run) -> Check {
-    Check { name, says, who: Who::Person, needs: &["bin/podman", "lib/podman/netavark"], run }
+    check(Who::Person, &["bin/podman", "lib/podman/netavark"], name, says, run)
 }
 
 /// A check by someone who has neither subordinate ids nor a cgroup.
 const fn poor(name: &'static str, says: &'static str, run: Run) -> Check {
-    Check { name, says, who: Who::Poor, needs: &["bin/podman"], run }
+    check(Who::Poor, PODMAN, name, says, run)
 }
 
 /// The same, and /etc/passwd does not know them.
 const fn stranger(name: &'static str, says: &'static str, run: Run) -> Check {
-    Check { name, says, who: Who::Stranger, needs: &["bin/podman"], run }
+    check(Who::Stranger, PODMAN, name, says, run)
+}
+
+const PODMAN: &[&str] = &["bin/podman"];
+
+const fn check(who: Who, needs: &'static [&'static str], name: &'static str, says: &'static str, run: Run) -> Check {
+    Check { name, says, who, needs, when: When::Always, run }
 }

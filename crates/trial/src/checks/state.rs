@@ -6,7 +6,7 @@ use fs_err as fs;
 
 use super::{
     basics::{elsewhere, served, sleeping},
-    person, poor,
+    person, poor, processes,
 };
 use crate::{
     check::{Check, Verdict, contains, failed, patiently, same},
@@ -32,7 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     poor("nothing-left-of-the-poor", "No container is left, with one id too", nothing_left),
 ];
 
-fn kill(pid: &str) -> Verdict {
+pub(super) fn kill(pid: &str) -> Verdict {
     let status = std::process::Command::new("kill").args(["-9", pid]).status()?;
     if status.success() { Ok(()) } else { failed(format!("`kill -9 {pid}`: {status}")) }
 }
@@ -51,9 +51,13 @@ fn podman_killed(person: &Person) -> Verdict {
     let call = person.call("run --name hasty --network none small sleep 1000");
     let mut podman = call.command().spawn()?;
     let appeared = patiently(|| same(&person.run("inspect --format {{.State.Status}} hasty")?, "running"));
-    kill(&podman.id().to_string())?;
+    // Not its parent, which is `timeout`.
+    let killed = processes::kill("podman", "hasty")?;
     podman.wait()?;
     appeared?;
+    if killed == 0 {
+        return failed("podman was not there");
+    }
     same(&person.run("exec hasty echo hello")?, "hello")?;
     person.run("rm --force --time 0 hasty").map(drop)
 }
