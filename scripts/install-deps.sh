@@ -14,7 +14,7 @@ for argument do
 	esac
 done
 
-# set, what must be there, then its package for apt, dnf, apk, zypper, pacman.
+# set, what must be there, then its package for apt, dnf, apk, zypper, pacman; - where there is none.
 table='
 build cc             gcc            gcc          gcc            gcc             gcc
 build header:stdio.h libc6-dev      glibc-devel  musl-dev       glibc-devel     glibc
@@ -27,11 +27,19 @@ test  busybox        busybox-static busybox      busybox-static busybox-static  
 test  ip             iproute2       iproute      iproute2       iproute2        iproute2
 test  zstd           zstd           zstd         zstd           zstd            zstd
 test  setpriv        util-linux     util-linux   setpriv        util-linux      util-linux
+test  mke2fs         e2fsprogs      e2fsprogs    e2fsprogs      e2fsprogs       e2fsprogs
+test  depmod         kmod           kmod         kmod           kmod            kmod
+test  xz             xz-utils       xz           xz             xz              xz
+test  mmdebstrap     mmdebstrap     mmdebstrap   -              -               -
+test  file:/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring - - -
+test  qemu-system-x86_64  qemu-system-x86 qemu-system-x86-core     qemu-system-x86_64  qemu-x86 qemu-system-x86
+test  qemu-system-aarch64 qemu-system-arm qemu-system-aarch64-core qemu-system-aarch64 qemu-arm qemu-system-aarch64
 '
 
 is_there() {
 	case $1 in
 	pip) python3 -m pip --version >/dev/null 2>&1 ;;
+	file:*) [ -e "${1#file:}" ] ;;
 	header:*) echo "#include <${1#header:}>" | cc -E - >/dev/null 2>&1 ;;
 	*) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
 	esac
@@ -61,10 +69,11 @@ while read -r set name apt dnf apk zypper pacman; do
 	[ -n "$set" ] || continue
 	[ "$set" = build ] || [ "$set_wanted" = test ] || continue
 	is_there "$name" && continue
-	names="$names $name"
 	shift $#
 	set -- "$apt" "$dnf" "$apk" "$zypper" "$pacman"
 	shift $((column - 1))
+	[ "$1" != - ] || continue
+	names="$names $name"
 	packages="$packages $1"
 done <<END
 $table

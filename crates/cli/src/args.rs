@@ -109,7 +109,10 @@ Examples:
 Examples:
   rst trial dist/podman-full-linux-amd64.tar.zst
   rst trial dist/podman-full-linux-amd64.tar.zst --only published-port --keep
+  rst trial dist/podman-full-linux-amd64.tar.zst --vm trixie
+  rst trial dist/podman-full-linux-arm64.tar.zst --vm all
   rst trial --list
+  rst trial --list --vm all
   rst trial clean"
     )]
     Trial(TrialArgs),
@@ -199,6 +202,9 @@ pub struct TrialArgs {
     /// Do these checks alone
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Try it in virtual machines of these systems instead; `all` are those that the archive is for
+    #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
+    pub vm: Vec<String>,
     /// Leave homes and storage, to be looked at
     #[arg(long)]
     pub keep: bool,
@@ -208,7 +214,7 @@ pub struct TrialArgs {
     /// Write the results as JUnit's XML, too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Show the checks, and do none
+    /// Show the checks, or with --vm the systems, and do nothing
     #[arg(long)]
     pub list: bool,
     #[command(subcommand)]

@@ -1,14 +1,20 @@
 //! The processes below the first one, and what they tell it: one JSON object a line on standard output.
 
-use std::{collections::BTreeSet, io::Write as _, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeSet,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     check::{Check, Miss, Who},
-    checks,
+    checks::{self, AFTER_REBOOT},
     person::Person,
     report::{CheckReport, Outcome},
+    vm::{Init, guest},
     world,
 };
 
@@ -24,6 +30,8 @@ pub(crate) enum Stage {
     World(Order),
     /// A user.
     User(Order, Who),
+    /// Root, in a machine.
+    Machine(Order),
 }
 
 /// What is to be done.
@@ -33,16 +41,42 @@ pub(crate) struct Order {
     pub archive: PathBuf,
     /// A folder for all that is made.
     pub scratch: PathBuf,
-    /// Names of checks; all, when there is none.
+    /// Names of checks; all that are for this host, when there is none and it is no machine's.
     pub only: BTreeSet<String>,
     /// Whether homes are left as they are.
     pub keep: bool,
+    /// Process 1 of the machine, where it is a machine's.
+    pub init: Option<Init>,
+    /// Whether the machine will be booted once more.
+    pub boots_again: bool,
+    /// Whether it was booted before: homes and storage are there.
+    pub is_second_boot: bool,
 }
 
 impl Order {
+    /// For this host.
+    pub(crate) fn new(archive: PathBuf, scratch: &Path, only: BTreeSet<String>, keep: bool) -> Self {
+        Self { archive, scratch: scratch.into(), only, keep, init: None, boots_again: false, is_second_boot: false }
+    }
+
     /// Whether a check is to be done.
     pub(crate) fn wants(&self, check: &Check) -> bool {
-        self.only.is_empty() || self.only.contains(check.name)
+        match self.init.is_none() && self.only.is_empty() {
+            true => checks::all().any(|host| host.name == check.name),
+            false => self.only.contains(check.name),
+        }
+    }
+
+    /// What is to be done in a machine's first boot, or in its second.
+    pub(crate) fn of_boot(self, second: bool) -> Self {
+        let boots_again = !second && self.only.contains(AFTER_REBOOT);
+        let only = self.only.into_iter().filter(|name| (name == AFTER_REBOOT) == second).collect();
+        Self { only, boots_again, is_second_boot: second, keep: self.keep || boots_again, ..self }
+    }
+
+    /// Whether a user has a session of systemd's.
+    pub(crate) fn has_session(&self, who: Who) -> bool {
+        self.init == Some(Init::Systemd) && who == Who::Person
     }
 
     /// Where a user lives.
@@ -55,6 +89,26 @@ impl Order {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Line {
+    /// The image of a system is being made, which takes a minute.
+    Making {
+        /// The system's name.
+        system: String,
+    },
+    /// A machine has booted.
+    Up {
+        /// The system's name, which the machine does not know.
+        #[serde(default)]
+        system: String,
+        /// The version of its kernel.
+        kernel: String,
+    },
+    /// A machine has ended.
+    Down {
+        /// The system's name.
+        system: String,
+        /// How long it took, its boot included.
+        seconds: f64,
+    },
     /// These checks will be done.
     Planned {
         /// Their names.
@@ -70,6 +124,18 @@ pub enum Line {
 }
 
 impl Line {
+    /// As it is told of a system's machine.
+    pub(crate) fn of(self, system: &str) -> Self {
+        let named = |name: String| format!("{system}/{name}");
+        match self {
+            Self::Planned { names } => Self::Planned { names: names.into_iter().map(named).collect() },
+            Self::Began { name } => Self::Began { name: named(name) },
+            Self::Ended(end) => Self::Ended(end.of(system)),
+            Self::Up { kernel, .. } => Self::Up { system: system.to_owned(), kernel },
+            Self::Making { .. } | Self::Down { .. } => self,
+        }
+    }
+
     pub(crate) fn tell(&self) {
         let mut text = serde_json::to_string(self).expect("plain data");
         text.push('\n');
@@ -87,13 +153,14 @@ pub fn act_if_asked() {
         Stage::First(order) => world::first(order),
         Stage::World(order) => world::furnish(&order),
         Stage::User(order, who) => act(&order, who),
+        Stage::Machine(order) => guest::act(&order),
     };
     std::process::exit(i32::from(!well));
 }
 
 /// Does a user's checks, and tells whether that could be done.
 fn act(order: &Order, who: Who) -> bool {
-    let wanted: Vec<Check> = checks::all().filter(|check| check.who == who && order.wants(check)).collect();
+    let wanted: Vec<Check> = checks::known().filter(|check| check.who == who && order.wants(check)).collect();
     if wanted.is_empty() {
         return true;
     }

@@ -158,7 +158,7 @@ fn devices(scratch: &Path) -> std::io::Result<()> {
 }
 
 /// An interface with an address and a route, as pasta looks for, and nobody behind it.
-fn network() -> std::io::Result<()> {
+pub(crate) fn network() -> std::io::Result<()> {
     for arguments in [
         "link set lo up",
         "link add name outside type veth peer name nobody",
