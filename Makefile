@@ -1,5 +1,5 @@
 # Doors: each target is one call. The work is done by rst (crates/) and cargo.
-.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test bench bench-containers
+.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test trial bench bench-containers
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ check: install-deps ## Format, lints, unit and behaviour tests: for while one wo
 
 test: install-test-deps check ## All of check, and real builds, proofs and containers
 	@./scripts/test-builds.sh
+
+trial: install-test-deps ## Try podman from dist/ on this host and in all virtual machines
+	@./scripts/trial.sh
 
 bench: install-deps ## Measure builds, and write docs/benchmarks.md
 	@cargo run --locked --quiet --release -p rst-bench

@@ -31,6 +31,13 @@ test  openssl        openssl        openssl      openssl        openssl         
 test  registry       docker-registry -           docker-registry distribution-registry -
 test  docker         docker.io      docker-cli   docker-cli     docker          docker
 test  compose        docker-compose docker-compose docker-cli-compose docker-compose docker-compose
+test  mke2fs         e2fsprogs      e2fsprogs    e2fsprogs      e2fsprogs       e2fsprogs
+test  depmod         kmod           kmod         kmod           kmod            kmod
+test  xz             xz-utils       xz           xz             xz              xz
+test  mmdebstrap     mmdebstrap     mmdebstrap   -              -               -
+test  file:/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring - - -
+test  qemu-system-x86_64  qemu-system-x86 qemu-system-x86-core     qemu-system-x86_64  qemu-x86 qemu-system-x86
+test  qemu-system-aarch64 qemu-system-arm qemu-system-aarch64-core qemu-system-aarch64 qemu-arm qemu-system-aarch64
 '
 
 is_there() {
@@ -38,6 +45,7 @@ is_there() {
 	pip) python3 -m pip --version >/dev/null 2>&1 ;;
 	registry) is_there docker-registry || command -v registry >/dev/null 2>&1 ;;
 	compose) is_there docker-compose || docker compose version >/dev/null 2>&1 ;;
+	file:*) [ -e "${1#file:}" ] ;;
 	header:*) echo "#include <${1#header:}>" | cc -E - >/dev/null 2>&1 ;;
 	*) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
 	esac
@@ -70,7 +78,7 @@ while read -r set name apt dnf apk zypper pacman; do
 	shift $#
 	set -- "$apt" "$dnf" "$apk" "$zypper" "$pacman"
 	shift $((column - 1))
-	[ "${1:-}" = - ] && continue
+	[ "$1" != - ] || continue
 	names="$names $name"
 	packages="$packages $1"
 done <<END

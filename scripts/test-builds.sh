@@ -10,8 +10,8 @@ trap 'exit 130' INT TERM
 
 export RST_TEST_STORE="${RST_TEST_STORE:-$work/store}"
 case $(uname -m) in
-aarch64) own=arm64 other=amd64 ;;
-*) own=amd64 other=arm64 ;;
+aarch64) own=arm64 other=amd64 machine=trixie-arm64 ;;
+*) own=amd64 other=arm64 machine=trixie ;;
 esac
 rst() { cargo run --locked --quiet -p rst -- --store "$RST_TEST_STORE" "$@"; }
 
@@ -24,4 +24,6 @@ rst prove "$work/dist/skopeo-linux-$other.tar.gz"
 for archive in podman-full buildah skopeo; do
 	rst trial "$work/dist/$archive-linux-$own.tar.zst" ${others:-}
 done
-cargo test --locked -p rst --test real_build -- --ignored --test-threads=1
+# One virtual machine; `make trial` runs all.
+rst trial "$work/dist/podman-full-linux-$own.tar.zst" --vm "$machine" ${others:-}
+cargo test --locked -p rst --test real_build --test machine -- --ignored --test-threads=1

@@ -110,7 +110,10 @@ Examples:
   rst trial dist/podman-full-linux-amd64.tar.zst
   rst trial dist/podman-full-linux-amd64.tar.zst --only published-port --keep
   rst trial dist/podman-full-linux-amd64.tar.zst --from old/podman-full-linux-amd64.tar.zst --long
+  rst trial dist/podman-full-linux-amd64.tar.zst --vm trixie
+  rst trial dist/podman-full-linux-arm64.tar.zst --vm all
   rst trial --list
+  rst trial --list --vm all
   rst trial clean"
     )]
     Trial(TrialArgs),
@@ -206,6 +209,9 @@ pub struct TrialArgs {
     /// Try the upgrade from this older archive, too
     #[arg(long, value_name = "ARCHIVE")]
     pub from: Option<PathBuf>,
+    /// Try it in virtual machines of these systems instead; `all` are those that the archive is for
+    #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
+    pub vm: Vec<String>,
     /// Leave homes and storage, to be looked at
     #[arg(long)]
     pub keep: bool,
@@ -215,7 +221,7 @@ pub struct TrialArgs {
     /// Write the results as JUnit's XML, too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Show the checks, and do none
+    /// Show the checks, or with --vm the systems, and do nothing
     #[arg(long)]
     pub list: bool,
     #[command(subcommand)]

@@ -77,9 +77,14 @@ fn fetch(error: &FetchError) -> Exit {
 
 fn trial(error: &TrialError) -> Exit {
     match error {
-        TrialError::NoProgram { .. } | TrialError::NotBegun => Exit::Host,
+        TrialError::NoProgram { .. }
+        | TrialError::NotBegun
+        | TrialError::NoMemory { .. }
+        | TrialError::NoImage { .. } => Exit::Host,
+        TrialError::OtherArch { .. } | TrialError::NothingToTry => Exit::Usage,
+        TrialError::Tampered { .. } => Exit::Digest,
         TrialError::Interrupted => Exit::Interrupted,
-        TrialError::Io(_) => Exit::Failed,
+        TrialError::NoManifest { .. } | TrialError::Io(_) => Exit::Failed,
     }
 }
 

@@ -61,12 +61,30 @@ impl Setup {
         Ok(Arc::new(Store::open(&self.store_path()?)?))
     }
 
+    /// What a trial's machines boot from.
+    pub fn images_path(&self) -> Result<PathBuf, CommandError> {
+        Ok(self.store_path()?.join("machines"))
+    }
+
+    /// The mirror of Debian's packages, or why there is none.
+    pub fn debian_mirror(&self) -> Result<String, String> {
+        if self.options.offline {
+            return Err("nothing may be fetched (--offline)".to_owned());
+        }
+        let store = self.store().map_err(|error| error.to_string())?;
+        self.fetcher_in(&store, PathBuf::new()).debian_mirror()
+    }
+
     pub fn fetcher(&self, store: &Arc<Store>, project: &Project) -> Fetcher {
+        self.fetcher_in(store, project.root.clone())
+    }
+
+    fn fetcher_in(&self, store: &Arc<Store>, project: PathBuf) -> Fetcher {
         let settings = FetchSettings {
             mirrors: if self.options.mirror.is_empty() { &self.config.mirror } else { &self.options.mirror }.clone(),
             offline: self.options.offline,
             debian_mirror: self.options.debian_mirror.clone().or(self.config.debian_mirror.clone()),
-            project: project.root.clone(),
+            project,
             ..FetchSettings::default()
         };
         Fetcher::new(Arc::clone(store), settings, Arc::clone(&self.reporter), self.cancel.clone())

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use fixture::World;
+use fixture::{World, machine};
 
 #[test]
 fn the_checks_are_listed_with_what_each_says() {
@@ -63,4 +63,52 @@ fn what_is_no_archive_fails_every_check_and_leaves_nothing() {
     let left = world.rst(["trial", "clean", "--format", "json"]).exits(0);
     let left: serde_json::Value = serde_json::from_str(&left.stdout).unwrap();
     assert_eq!(left["removed"], serde_json::json!([]));
+}
+
+#[test]
+fn systems_are_listed_and_one_that_there_is_not_is_told() {
+    let world = World::new();
+    let run = world.rst(["trial", "--list", "--vm", "all"]).exits(0);
+    assert!(run.stdout.lines().any(|line| line.starts_with("trixie ") && line.contains("systemd")), "{run}");
+    let run = world.rst(["trial", "podman.tar.zst", "--vm", "trixy"]).exits(2);
+    assert!(run.stderr.contains("did you mean `trixie`?"), "{run}");
+    let run = world.rst(["trial", "podman.tar.zst", "--vm", "fedora"]).exits(2);
+    assert!(run.stderr.contains("dnf") && run.stderr.contains("where fedora runs"), "{run}");
+    let run = world.rst(["trial", "podman.tar.zst", "--vm", "trixie", "--only", "limit-hold"]).exits(2);
+    assert!(run.stderr.contains("did you mean `limits-hold`?"), "{run}");
+    let run = world.rst(["trial", "podman.tar.zst", "--only", "limits-hold"]).exits(2);
+    assert!(run.stderr.contains("--vm"), "{run}");
+}
+
+#[test]
+fn no_machine_is_started_for_what_it_could_not_run() {
+    let world = World::new();
+    world.write("podman.tar.zst", "no archive");
+    let run = world.rst(["trial", "podman.tar.zst", "--vm", "trixie"]).exits(1);
+    assert!(run.stderr.contains("podman.tar.zst is no archive of this project"), "{run}");
+    fs_err::write(world.project().join("podman.tar"), machine::archive_for("arm64")).unwrap();
+    let run = world.rst(["trial", "podman.tar", "--vm", "trixie"]).exits(2);
+    assert!(run.stderr.contains("trixie is a system of amd64, and the archive is for arm64"), "{run}");
+}
+
+/// Where QEMU is not installed, that is found first.
+#[test]
+fn a_kept_image_that_was_changed_is_refused() {
+    let world = World::new();
+    let system = machine::image(&world, "arm64", b"changed", b"as it was made");
+    fs_err::write(world.project().join("podman.tar"), machine::archive_for("arm64")).unwrap();
+    let run = world.rst(["trial", "podman.tar", "--vm", &system]);
+    match run.code {
+        Some(7) => assert!(run.stderr.contains("is not installed") && run.stderr.contains("(Debian: "), "{run}"),
+        _ => assert!(run.exits(6).stderr.contains("is not as it was made")),
+    }
+}
+
+#[test]
+fn what_a_killed_trial_left_of_an_image_is_cleaned() {
+    let world = World::new();
+    let half = world.store().join("machines/.making-half");
+    fs_err::create_dir_all(half.join("root")).unwrap();
+    world.rst(["trial", "clean"]).exits(0);
+    assert!(!half.exists());
 }

@@ -15,12 +15,37 @@ use nix::{
 };
 use walkdir::WalkDir;
 
+use crate::vm::MAKING;
+
 /// How the folder of a trial and its cgroup begin.
 pub(crate) const PREFIX: &str = "rst-trial-";
 
-/// Removes what trials have left that are no longer running, and says what.
-pub fn clean() -> std::io::Result<Vec<String>> {
+/// Held while somebody works in a folder; the kernel lets go when they are gone.
+const HELD: &str = ".held";
+
+/// Holds a folder, so that nobody takes it for something left.
+pub(crate) fn hold(folder: &Path) -> std::io::Result<fs::File> {
+    let file = fs::File::create(folder.join(HELD))?;
+    file.file().lock()?;
+    Ok(file)
+}
+
+fn is_held(folder: &Path) -> bool {
+    fs::File::open(folder.join(HELD)).is_ok_and(|file| file.file().try_lock().is_err())
+}
+
+/// Removes what trials have left that are no longer running, and says what. `images` is where images are kept,
+/// and half ones of killed trials may be.
+pub fn clean(images: &Path) -> std::io::Result<Vec<String>> {
     let mut removed = Vec::new();
+    for entry in images.exists().then(|| fs::read_dir(images)).transpose()?.into_iter().flatten() {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(MAKING) && !is_held(&path) {
+            fs::remove_dir_all(&path)?;
+            removed.push(path.display().to_string());
+        }
+    }
     for entry in fs::read_dir(std::env::temp_dir())? {
         let entry = entry?;
         let path = entry.path();
@@ -51,6 +76,9 @@ fn cgroup_mounts() -> std::io::Result<Vec<PathBuf>> {
 
 /// Whether a process of that trial is there: all of them run the program that lies in its folder.
 fn is_running(scratch: &Path) -> bool {
+    if is_held(scratch) {
+        return true;
+    }
     let own = scratch.join("rst");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes.into_iter().any(|entry| fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == own))

@@ -14,6 +14,7 @@ use rst_model::Manifest;
 
 use crate::{
     check::{Check, Miss, Verdict, Who, failed, impossible},
+    run::TrialError,
     stage::Order,
     world::{self, program},
 };
@@ -28,6 +29,8 @@ pub(crate) struct Person {
     pub manifest: Manifest,
     /// The older archive.
     older: Option<PathBuf>,
+    /// XDG_RUNTIME_DIR.
+    pub runtime: PathBuf,
     /// What else root has made.
     scratch: PathBuf,
     /// Whether all is left as it is.
@@ -43,13 +46,23 @@ impl Person {
     /// Unpacks the archive as the user who this process is, and builds the image that checks use.
     pub(crate) fn new(order: &Order, who: Who) -> Verdict<Self> {
         let home = order.home(who);
-        fs::create_dir_all(home.join("run"))?;
-        fs::set_permissions(home.join("run"), PermissionsExt::from_mode(0o700))?;
-        let top = unpack(&order.archive, &home)?;
+        let runtime = match order.has_session(who) {
+            true => PathBuf::from(format!("/run/user/{}", who.id())),
+            false => home.join("run"),
+        };
+        fs::create_dir_all(&runtime)?;
+        fs::set_permissions(&runtime, PermissionsExt::from_mode(0o700))?;
+        let top = match order.is_second_boot {
+            true => unpacked(&home)?,
+            false => unpack(&order.archive, &home)?,
+        };
         let manifest = manifest(&top)?;
         let scratch = order.scratch.clone();
         let older = order.older.clone();
-        let person = Self { home, top, manifest, older, scratch, keep: order.keep, log: RefCell::default() };
+        let person = Self { home, top, manifest, older, runtime, scratch, keep: order.keep, log: RefCell::default() };
+        if order.is_second_boot {
+            return Ok(person);
+        }
         person.context()?;
         if person.podman().exists() {
             person.run("build --tag small context")?;
@@ -128,7 +141,7 @@ impl Person {
             arguments: words(line),
             env: vec![
                 ("HOME", self.home.display().to_string()),
-                ("XDG_RUNTIME_DIR", self.home.join("run").display().to_string()),
+                ("XDG_RUNTIME_DIR", self.runtime.display().to_string()),
                 ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
             ],
             input: None,
@@ -163,7 +176,7 @@ impl Drop for Person {
             return;
         }
         let _ = self.run("system reset --force");
-        end_pause(&self.home);
+        end_pause(&self.runtime);
     }
 }
 
@@ -194,13 +207,13 @@ impl Drop for Home<'_> {
         if self.person.podman().exists() {
             let _ = self.run("system reset --force");
         }
-        end_pause(&self.path);
+        end_pause(&self.path.join("run"));
     }
 }
 
 /// Podman leaves a process that holds its user namespace.
-fn end_pause(home: &Path) {
-    if let Ok(pid) = fs::read_to_string(home.join("run/libpod/tmp/pause.pid")) {
+fn end_pause(runtime: &Path) {
+    if let Ok(pid) = fs::read_to_string(runtime.join("libpod/tmp/pause.pid")) {
         let _ = Command::new("kill").arg(pid.trim()).status();
     }
 }
@@ -358,6 +371,15 @@ pub(crate) fn unpack(archive: &Path, into: &Path) -> Verdict<PathBuf> {
     }
 }
 
+/// What was unpacked before.
+fn unpacked(home: &Path) -> Verdict<PathBuf> {
+    let mut folders = fs::read_dir(home)?.flatten().map(|entry| entry.path());
+    match folders.find(|folder| folder.join("share/rst").exists()) {
+        Some(top) => Ok(top),
+        None => failed("what was unpacked is no longer there"),
+    }
+}
+
 fn manifest(top: &Path) -> Verdict<Manifest> {
     let folder = top.join("share/rst");
     let found = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
@@ -365,6 +387,18 @@ fn manifest(top: &Path) -> Verdict<Manifest> {
         return failed(format!("no manifest in {}", folder.display()));
     };
     serde_json::from_slice(&fs::read(&path)?).map_err(|error| Miss::Failed(format!("{}: {error}", path.display())))
+}
+
+/// The manifest of an archive, which is not unpacked for it.
+pub(crate) fn manifest_of(archive: &Path) -> Result<Manifest, TrialError> {
+    let mut tar = Command::new("tar");
+    tar.args(["--wildcards", "-xOf"]).arg(archive).arg("*/share/rst/*.manifest.json");
+    let found = tar.output()?;
+    let no_manifest = |reason: String| TrialError::NoManifest { archive: archive.to_owned(), reason };
+    match found.status.success() {
+        true => serde_json::from_slice(&found.stdout).map_err(|error| no_manifest(error.to_string())),
+        false => Err(no_manifest(String::from_utf8_lossy(&found.stderr).trim_end().to_owned())),
+    }
 }
 
 /// Words between spaces, those in single quotes whole.

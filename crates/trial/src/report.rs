@@ -44,6 +44,19 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    /// The same, of a system's machine: `trixie/limits-hold`.
+    pub(crate) fn of(self, system: &str) -> Self {
+        Self { name: format!("{system}/{}", self.name), ..self }
+    }
+
+    /// How to do this check alone.
+    pub fn again(&self, archive: &str) -> String {
+        match self.name.split_once('/') {
+            Some((system, name)) => format!("rst trial {archive} --vm {system} --only {name} --keep"),
+            None => format!("rst trial {archive} --only {} --keep", self.name),
+        }
+    }
+
     pub(crate) fn new(check: &Check, outcome: Outcome, seconds: f64) -> Self {
         Self { name: check.name.to_owned(), who: check.who, says: check.says.to_owned(), outcome, seconds }
     }

@@ -1,22 +1,20 @@
-//! The first process: it starts the others, hears them, and is what a person sees and ends.
+//! The first process: it starts the others, and is what a person sees and ends.
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
+    time::Instant,
 };
 
 use fs_err as fs;
 use nix::unistd::geteuid;
-use rst_model::Cancel;
+use rst_model::{Arch, Cancel};
 
 use crate::{
     check::Who,
     checks,
+    hear::hear,
     leftovers::{PREFIX, remove},
     report::{CheckReport, Outcome, Report},
     stage::{Line, Order, STAGE, Stage},
@@ -57,6 +55,49 @@ pub enum TrialError {
     /// The processes below ended before they had begun.
     #[error("the trial could not be prepared; what it said is above")]
     NotBegun,
+    /// There is nothing of ours in the archive.
+    #[error("{archive} is no archive of this project: {reason}")]
+    NoManifest {
+        /// The file.
+        archive: PathBuf,
+        /// What its manifest lacks.
+        reason: String,
+    },
+    /// The archive is not for the processor of a system.
+    #[error("{system} is a system of {}, and the archive is for {}", needs.oci(), arch.oci())]
+    OtherArch {
+        /// Its name.
+        system: String,
+        /// Its processor.
+        needs: Arch,
+        /// The archive's.
+        arch: Arch,
+    },
+    /// `--only`, and no system that was chosen does that.
+    #[error("none of these systems tries that: `rst trial --list --vm all --format json` shows what each does")]
+    NothingToTry,
+    /// A machine would have the host swap, or kill.
+    #[error("a virtual machine takes {needed} MiB of memory, and {there} MiB are free")]
+    NoMemory {
+        /// In MiB.
+        needed: u64,
+        /// In MiB.
+        there: u64,
+    },
+    /// A system's image is not there and cannot be made.
+    #[error("the image of {system} cannot be made: {reason}")]
+    NoImage {
+        /// The system's name.
+        system: String,
+        /// Why.
+        reason: String,
+    },
+    /// A kept image is not what was made.
+    #[error("{} is not as it was made: somebody has changed it, or a disk fails", image.display())]
+    Tampered {
+        /// Its folder.
+        image: PathBuf,
+    },
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -84,12 +125,15 @@ impl Trial {
             remove(&scratch)?;
         }
         let checks = result?;
-        let archive = self.archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Report { archive, checks, seconds: begun.elapsed().as_secs_f64(), kept })
+        Ok(Report { archive: self.archive_name(), checks, seconds: begun.elapsed().as_secs_f64(), kept })
+    }
+
+    pub(crate) fn archive_name(&self) -> String {
+        self.archive.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Found before anything is made.
-    fn check(&self) -> Result<(), TrialError> {
+    pub(crate) fn check(&self) -> Result<(), TrialError> {
         for archive in [Some(&self.archive), self.older.as_ref()].into_iter().flatten() {
             fs::metadata(archive)?;
         }
@@ -105,7 +149,7 @@ impl Trial {
         &self,
         scratch: &Path,
         cancel: &Cancel,
-        heard: &mut impl FnMut(&Line),
+        heard: &mut dyn FnMut(&Line),
     ) -> Result<Vec<CheckReport>, TrialError> {
         let own = scratch.join("rst");
         // Program and archive may lie where another user cannot look.
@@ -116,14 +160,7 @@ impl Trial {
             fs::create_dir(&beside)?;
             brought(older, &beside)
         });
-        let order = Order {
-            archive,
-            older: older.transpose()?,
-            scratch: scratch.to_owned(),
-            only: self.only.clone(),
-            long: self.long,
-            keep: self.keep,
-        };
+        let order = Order { older: older.transpose()?, ..Order::new(archive, scratch, self) };
         let is_root = geteuid().is_root();
         // All below ends with this process, whatever ends it.
         let mut command = Command::new("setpriv");
@@ -138,67 +175,16 @@ impl Trial {
         };
         command.arg(&own).env(STAGE, serde_json::to_string(&stage).expect("plain data"));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let mut ends = self.hear(&mut child, cancel, heard)?;
+        let ended = hear(&mut child, cancel, None, heard)?;
+        if !ended.planned && !ended.status.success() {
+            return Err(TrialError::NotBegun);
+        }
+        let mut ends = ended.reports("");
         if !is_root {
             let others = checks::all().filter(|check| check.who != Who::Person && order.wants(check));
             let reason = "only root can make the user who tries it";
             let impossible = || Outcome::Impossible { reason: reason.to_owned() };
             ends.extend(others.map(|check| CheckReport::new(&check, impossible(), 0.0)));
-        }
-        Ok(ends)
-    }
-
-    /// Hears the others to their end.
-    fn hear(
-        &self,
-        child: &mut Child,
-        cancel: &Cancel,
-        heard: &mut impl FnMut(&Line),
-    ) -> Result<Vec<CheckReport>, TrialError> {
-        let out = child.stdout.take().expect("asked for");
-        let (sender, lines) = mpsc::channel();
-        let reader = thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                if let Ok(line) = serde_json::from_str::<Line>(&line) {
-                    let _ = sender.send(line);
-                }
-            }
-        });
-        let (mut open, mut ends, mut planned) = (BTreeSet::new(), Vec::new(), false);
-        loop {
-            match lines.recv_timeout(Duration::from_millis(100)) {
-                Ok(line) => {
-                    match &line {
-                        Line::Planned { names, .. } => {
-                            planned = true;
-                            open.extend(names.iter().cloned());
-                        }
-                        Line::Began { .. } => {}
-                        Line::Ended(end) => {
-                            open.remove(&end.name);
-                            ends.push(end.clone());
-                        }
-                    }
-                    heard(&line);
-                }
-                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
-                    child.kill()?;
-                    child.wait()?;
-                    return Err(TrialError::Interrupted);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        let status = child.wait()?;
-        reader.join().expect("reading does not panic");
-        if !planned && !status.success() {
-            return Err(TrialError::NotBegun);
-        }
-        // Whoever did these is gone.
-        for check in checks::all().filter(|check| open.contains(check.name)) {
-            let reason = format!("its process ended before it did: {status}");
-            ends.push(CheckReport::new(&check, Outcome::Failed { reason, log: String::new() }, 0.0));
         }
         Ok(ends)
     }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::Write as _,
     net::{Ipv4Addr, Ipv6Addr, UdpSocket},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     check::{Check, Miss, When, Who},
-    checks,
+    checks::{self, AFTER_REBOOT},
     person::Person,
     report::{CheckReport, Outcome},
+    run::Trial,
+    vm::{Init, guest},
     world,
 };
 
@@ -32,6 +34,8 @@ pub(crate) enum Stage {
     User(Order, Who),
     /// In a container: a server of UDP, which no busybox of a distribution's has.
     Echo,
+    /// Root, in a machine.
+    Machine(Order),
 }
 
 /// Where [`Stage::Echo`] listens: the port that RFC 862 gives it.
@@ -46,23 +50,59 @@ pub(crate) struct Order {
     pub scratch: PathBuf,
     /// An older archive, beside it.
     pub older: Option<PathBuf>,
-    /// Names of checks; all, when there is none.
+    /// Names of checks; all that are for this host, when there is none and it is no machine's.
     pub only: BTreeSet<String>,
     /// Whether there is time for long ones.
     pub long: bool,
     /// Whether homes are left as they are.
     pub keep: bool,
+    /// Process 1 of the machine, where it is a machine's.
+    pub init: Option<Init>,
+    /// Whether the machine will be booted once more.
+    pub boots_again: bool,
+    /// Whether it was booted before: homes and storage are there.
+    pub is_second_boot: bool,
 }
 
 impl Order {
+    /// For this host, with no older archive.
+    pub(crate) fn new(archive: PathBuf, scratch: &Path, trial: &Trial) -> Self {
+        Self {
+            archive,
+            scratch: scratch.into(),
+            older: None,
+            only: trial.only.clone(),
+            long: trial.long,
+            keep: trial.keep,
+            init: None,
+            boots_again: false,
+            is_second_boot: false,
+        }
+    }
+
     /// Whether a check is to be done.
     pub(crate) fn wants(&self, check: &Check) -> bool {
-        let unasked = || match check.when {
+        let asked = || match check.when {
             When::Always => true,
             When::Long => self.long,
             When::Upgrade => self.older.is_some(),
         };
-        self.only.contains(check.name) || self.only.is_empty() && unasked()
+        match self.init.is_none() && self.only.is_empty() {
+            true => asked() && checks::all().any(|host| host.name == check.name),
+            false => self.only.contains(check.name),
+        }
+    }
+
+    /// What is to be done in a machine's first boot, or in its second.
+    pub(crate) fn of_boot(self, second: bool) -> Self {
+        let boots_again = !second && self.only.contains(AFTER_REBOOT);
+        let only = self.only.into_iter().filter(|name| (name == AFTER_REBOOT) == second).collect();
+        Self { only, boots_again, is_second_boot: second, keep: self.keep || boots_again, ..self }
+    }
+
+    /// Whether a user has a session of systemd's.
+    pub(crate) fn has_session(&self, who: Who) -> bool {
+        self.init == Some(Init::Systemd) && who == Who::Person
     }
 
     /// Where a user lives.
@@ -75,6 +115,26 @@ impl Order {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Line {
+    /// The image of a system is being made, which takes a minute.
+    Making {
+        /// The system's name.
+        system: String,
+    },
+    /// A machine has booted.
+    Up {
+        /// The system's name, which the machine does not know.
+        #[serde(default)]
+        system: String,
+        /// The version of its kernel.
+        kernel: String,
+    },
+    /// A machine has ended.
+    Down {
+        /// The system's name.
+        system: String,
+        /// How long it took, its boot included.
+        seconds: f64,
+    },
     /// These checks will be done.
     Planned {
         /// Their names.
@@ -92,6 +152,20 @@ pub enum Line {
 }
 
 impl Line {
+    /// As it is told of a system's machine.
+    pub(crate) fn of(self, system: &str) -> Self {
+        let named = |name: String| format!("{system}/{name}");
+        match self {
+            Self::Planned { names, unasked } => {
+                Self::Planned { names: names.into_iter().map(named).collect(), unasked }
+            }
+            Self::Began { name } => Self::Began { name: named(name) },
+            Self::Ended(end) => Self::Ended(end.of(system)),
+            Self::Up { kernel, .. } => Self::Up { system: system.to_owned(), kernel },
+            Self::Making { .. } | Self::Down { .. } => self,
+        }
+    }
+
     pub(crate) fn tell(&self) {
         let mut text = serde_json::to_string(self).expect("plain data");
         text.push('\n');
@@ -110,6 +184,7 @@ pub fn act_if_asked() {
         Stage::World(order) => world::furnish(&order),
         Stage::User(order, who) => act(&order, who),
         Stage::Echo => echo().is_ok(),
+        Stage::Machine(order) => guest::act(&order),
     };
     std::process::exit(i32::from(!well));
 }
@@ -127,7 +202,7 @@ fn echo() -> std::io::Result<()> {
 
 /// Does a user's checks, and tells whether that could be done.
 fn act(order: &Order, who: Who) -> bool {
-    let wanted: Vec<Check> = checks::all().filter(|check| check.who == who && order.wants(check)).collect();
+    let wanted: Vec<Check> = checks::known().filter(|check| check.who == who && order.wants(check)).collect();
     if wanted.is_empty() {
         return true;
     }

@@ -160,7 +160,7 @@ fn devices(scratch: &Path) -> std::io::Result<()> {
 }
 
 /// An interface with an address and a route, as pasta looks for, and nobody behind it.
-fn network() -> std::io::Result<()> {
+pub(crate) fn network() -> std::io::Result<()> {
     let ipv6 = Path::new("/proc/sys/net/ipv6").exists();
     let with_ipv6 = ["address add 2001:db8::2/64 dev outside nodad", "route add default via 2001:db8::1 dev outside"];
     let with_ipv4 = [

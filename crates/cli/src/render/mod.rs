@@ -6,7 +6,7 @@ mod table;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use event::reporter;
-pub use table::{checks, collected, done, explanations, graph, proof, summary, trial, trial_line, verified};
+pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
 
 use crate::{args::Format, commands::CommandError};
 

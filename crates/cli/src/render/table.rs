@@ -152,14 +152,35 @@ pub fn proof(report: &Report, format: Format) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The checks of `rst trial`.
+/// The checks of `rst trial`, those of this host first.
 pub fn checks(format: Format) -> Result<(), CommandError> {
     if format == Format::Json {
-        let checks = rst_trial::checks()
+        let checks = rst_trial::known_checks()
             .map(|c| serde_json::json!({ "name": c.name, "who": c.who, "when": c.when, "says": c.says }));
         return json(&checks.collect::<Vec<_>>());
     }
     print_rows(&rst_trial::checks().map(|check| row([check.name, mark(check.when), check.says])).collect::<Vec<_>>());
+    println!("\nIn virtual machines alone (--vm):");
+    print_rows(&rst_trial::for_machines().map(|check| row([check.name, check.says])).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The systems of `rst trial --vm`.
+pub fn systems(format: Format) -> Result<(), CommandError> {
+    let (systems, elsewhere) = (rst_trial::systems(), rst_trial::elsewhere());
+    if format == Format::Json {
+        let systems = systems.iter().map(|system| {
+            let mut object = serde_json::json!(system);
+            object["image"] = system.image().into();
+            object
+        });
+        return json(&serde_json::json!({ "systems": systems.collect::<Vec<_>>(), "elsewhere": elsewhere }));
+    }
+    let rows = systems.iter().map(|system| row([&system.name, system.arch.oci(), &system.summary]));
+    print_rows(&rows.collect::<Vec<_>>());
+    println!("\nWhat no machine can be made of here; run `rst trial ARCHIVE` as root on one:");
+    let rows = elsewhere.iter().map(|(name, other)| row([name, &other.summary, &other.reason]));
+    print_rows(&rows.collect::<Vec<_>>());
     Ok(())
 }
 
@@ -179,8 +200,13 @@ pub fn trial_line(line: &Line, format: Format) {
         let _ = json(line);
         return;
     }
-    let Line::Ended(check) = line else { return };
-    println!("{}  {} ({:.1} s)", ending(&check.outcome), check.name, check.seconds);
+    match line {
+        Line::Making { system } => eprintln!("making the image of {system}, once"),
+        Line::Up { system, kernel } => eprintln!("{system} is up, with Linux {kernel}"),
+        Line::Ended(check) => println!("{}  {} ({:.1} s)", ending(&check.outcome), check.name, check.seconds),
+        Line::Down { system, seconds } => eprintln!("{system} took {seconds:.1} s"),
+        Line::Planned { .. } | Line::Began { .. } => {}
+    }
 }
 
 fn ending(outcome: &TrialOutcome) -> &'static str {
@@ -209,7 +235,7 @@ pub fn trial(report: &TrialReport, unasked: &[String], format: Format) -> Result
                 for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
                     println!("  │ {line}");
                 }
-                println!("  again: rst trial {} --only {} --keep", report.archive, check.name);
+                println!("  again: {}", check.again(&report.archive));
             }
         }
     }

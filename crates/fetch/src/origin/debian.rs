@@ -23,6 +23,14 @@ pub(crate) fn deliver(desk: &Desk, path: &str, expected: Option<Digest>) -> Resu
 }
 
 impl Fetcher {
+    /// The first mirror of Debian, for who installs packages; or why there is none.
+    pub fn debian_mirror(&self) -> Result<String, String> {
+        match self.debian_mirrors() {
+            Ok(mirrors) => Ok(mirrors.into_iter().next().expect("at least one, or an error")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// The mirrors to ask, without a trailing slash.
     pub(crate) fn debian_mirrors(&self) -> Result<Vec<String>, OriginError> {
         if let Some(mirror) = &self.settings.debian_mirror {

@@ -17,12 +17,12 @@ pub(super) const CHECKS: &[Check] = &[
     person("restarts", "A container that fails is started again as often as was said", restarts),
 ];
 
-fn becomes(person: &Person, status: &str) -> Verdict {
+pub(super) fn becomes(person: &Person, status: &str) -> Verdict {
     patiently(|| same(&person.run("inspect --format {{.State.Health.Status}} patient")?, status))
 }
 
 /// A container with a health check, removed whatever happens.
-fn patient(person: &Person, options: &str, act: impl Fn() -> Verdict) -> Verdict {
+pub(super) fn patient(person: &Person, options: &str, act: impl Fn() -> Verdict) -> Verdict {
     let run = "run --detach --name patient --network none --tmpfs /tmp --health-interval 1s --health-retries 1";
     person.run(&format!("{run} {options} small /bin/sleep 1000"))?;
     let verdict = act();
@@ -30,9 +30,9 @@ fn patient(person: &Person, options: &str, act: impl Fn() -> Verdict) -> Verdict
     verdict
 }
 
-const WELL: &str = "--health-cmd 'test -e /tmp/well'";
+pub(super) const WELL: &str = "--health-cmd 'test -e /tmp/well'";
 
-fn timer(person: &Person) -> Verdict {
+pub(super) fn timer(person: &Person) -> Verdict {
     patient(person, WELL, || {
         becomes(person, "unhealthy")?;
         person.run("exec patient touch /tmp/well")?;
@@ -49,7 +49,7 @@ fn timer(person: &Person) -> Verdict {
 }
 
 /// The resident memory, in kB, of each timer of this user that runs.
-fn timers() -> Verdict<Vec<u64>> {
+pub(super) fn timers() -> Verdict<Vec<u64>> {
     let own = nix::unistd::geteuid().as_raw();
     let mut timers = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {

@@ -17,6 +17,7 @@ mod registry;
 mod running;
 mod skopeo;
 mod state;
+mod systemd;
 mod uninstall;
 mod upgrade;
 
@@ -25,7 +26,7 @@ use crate::{
     person::Person,
 };
 
-/// All checks, in the order in which each user does theirs.
+/// What is tried on this host, in the order in which each user does theirs.
 pub fn all() -> impl Iterator<Item = Check> {
     // The last looks for what others left.
     let matters = [
@@ -49,6 +50,21 @@ pub fn all() -> impl Iterator<Item = Check> {
     ];
     matters.into_iter().flatten().copied()
 }
+
+/// What only a machine can show.
+pub fn for_machines() -> impl Iterator<Item = Check> {
+    systemd::CHECKS.iter().copied()
+}
+
+/// All of both.
+pub fn known() -> impl Iterator<Item = Check> {
+    all().chain(for_machines())
+}
+
+/// The last in a machine's first boot.
+pub(crate) const BEFORE_REBOOT: &str = "before-reboot";
+/// Done in its second boot, alone.
+pub(crate) const AFTER_REBOOT: &str = "after-reboot";
 
 /// A container that does no more than say so.
 const HELLO: &str = "run --rm --network none small echo hello";

@@ -1,0 +1,218 @@
+//! What only a machine shows: limits that hold, systemd with a user's session, and what a session's lack means.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    path::Path,
+};
+
+use fs_err as fs;
+
+use super::{
+    AFTER_REBOOT, BEFORE_REBOOT,
+    health::{WELL, becomes, patient, timer, timers},
+    person, poor,
+};
+use crate::{
+    check::{Check, Miss, Verdict, contains, failed, patiently, same},
+    person::Person,
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    person("limits-hold", "Limits on memory, processes and processor time hold", limits_hold),
+    person("out-of-memory", "Who takes more memory than allowed is ended, and that is said", out_of_memory),
+    person("health-by-systemd", "Checks are timed by systemd, and its units go with the container", health_by_systemd),
+    poor("health-without-session", "Checks fire for a user who has no systemd of their own", timer),
+    person(
+        "limits-without-delegation-are-named",
+        "Without a cgroup of their own a user is told which limits will not hold",
+        without_delegation,
+    ),
+    person("quadlet-unit", "With the generator linked, systemd runs a container from a quadlet file", quadlet_unit),
+    person("quadlet-by-hand", "Units that quadlet wrote without root are run by systemd", quadlet_by_hand),
+    person("api-socket", "systemd starts podman's API when somebody speaks to its socket", api_socket),
+    person(
+        "container-of-the-distribution",
+        "A container that the distribution's podman made is run, read and removed by ours",
+        container_of_the_distribution,
+    ),
+    person(BEFORE_REBOOT, "A unit and a container that restarts are set up to outlive a reboot", before_reboot),
+    person(
+        AFTER_REBOOT,
+        "After a reboot both run again, nobody having logged in, and a volume is as it was",
+        after_reboot,
+    ),
+];
+
+fn limits_hold(person: &Person) -> Verdict {
+    let options = "run --rm --network none --memory 64m --pids-limit 50 --cpus 0.5";
+    let found = person.script(options, "cd /sys/fs/cgroup && cat memory.max pids.max cpu.max")?;
+    same(&found, "67108864\n50\n50000 100000")?;
+    let script = "for i in $(seq 60); do sleep 3 & done 2>&1 | grep -q 'fork' && echo refused";
+    contains(&person.script("run --rm --network none --pids-limit 20", script)?, "refused")
+}
+
+fn out_of_memory(person: &Person) -> Verdict {
+    let hungry = "run --name hungry --network none --memory 32m small dd if=/dev/zero of=/dev/null bs=128M count=1";
+    let ended = person.call(hungry).complains(137);
+    let state = person.run("inspect --format '{{.State.OOMKilled}} {{.State.ExitCode}}' hungry");
+    person.run("rm --force hungry")?;
+    ended?;
+    same(&state?, "true 137")
+}
+
+fn without_delegation(person: &Person) -> Verdict {
+    let said = person.call("run --rm --network none --memory 64m small true").says()?;
+    contains(&said, "The limits on memory will not hold")
+}
+
+/// The user's own systemd.
+fn systemctl(person: &Person, line: &str) -> Verdict<String> {
+    person.call("--user").program("systemctl").with(line.split(' ')).prints()
+}
+
+fn health_by_systemd(person: &Person) -> Verdict {
+    let units = || systemctl(person, "list-units --all --plain --no-legend --type=timer,service");
+    let id = std::cell::OnceCell::new();
+    patient(person, WELL, || {
+        let own = id.get_or_init(|| person.run("inspect --format {{.Id}} patient").unwrap_or_default());
+        becomes(person, "unhealthy")?;
+        person.run("exec patient touch /tmp/well")?;
+        becomes(person, "healthy")?;
+        contains(&units()?, &format!("{own}-"))?;
+        same(&format!("{:?}", timers()?), "[]")
+    })?;
+    let id = id.get().expect("the container was there");
+    patiently(|| if units()?.contains(id) { failed("its units are still there") } else { Ok(()) })
+}
+
+/// A container that is up when it is healthy, as a unit.
+fn quadlet_file(person: &Person, folder: &str, name: &str) -> Verdict {
+    let text = format!(
+        "[Container]\nImage=localhost/small\nContainerName={name}\nNetwork=none\nNotify=healthy\n\
+         Exec=/bin/sh -c 'trap exit TERM; while :; do sleep 0.1; done'\nHealthCmd=true\nHealthInterval=1s\n\
+         [Service]\nTimeoutStartSec=100\n[Install]\nWantedBy=default.target\n"
+    );
+    fs::create_dir_all(person.home.join(folder))?;
+    Ok(fs::write(person.home.join(folder).join(format!("{name}.container")), text)?)
+}
+
+/// It is started, seen, and stopped; nothing of it is left.
+fn runs_as_unit(person: &Person, name: &str) -> Verdict {
+    systemctl(person, "daemon-reload")?;
+    let started = systemctl(person, &format!("start {name}.service"));
+    if started.is_err() {
+        let _ = person.call("--user --no-pager --lines 30 status").program("systemctl").with([name]).ends()?;
+        let _ = person.call("--no-pager --lines 30").program("journalctl").ends()?;
+    }
+    let health = person.run(&format!("inspect --format {{{{.State.Health.Status}}}} {name}"));
+    systemctl(person, &format!("stop {name}.service"))?;
+    started?;
+    same(&health?, "healthy")?;
+    same(&person.run("ps --all --quiet")?, "")
+}
+
+const QUADLETS: &str = ".config/containers/systemd";
+
+fn quadlet_unit(person: &Person) -> Verdict {
+    quadlet_file(person, QUADLETS, "linked")?;
+    let verdict = runs_as_unit(person, "linked");
+    fs::remove_dir_all(person.home.join(QUADLETS))?;
+    systemctl(person, "daemon-reload")?;
+    verdict
+}
+
+const UNITS: &str = ".config/systemd/user";
+
+fn quadlet_by_hand(person: &Person) -> Verdict {
+    quadlet_file(person, "quadlets", "written")?;
+    let (quadlets, units) = (person.home.join("quadlets"), person.home.join(UNITS));
+    fs::create_dir_all(&units)?;
+    let quadlet = person.call("--user").program(person.top.join("lib/podman/quadlet"));
+    quadlet.with([units.display().to_string().as_str()]).env("QUADLET_UNIT_DIRS", quadlets).prints()?;
+    let verdict = runs_as_unit(person, "written");
+    fs::remove_dir_all(&units)?;
+    systemctl(person, "daemon-reload")?;
+    verdict
+}
+
+/// As the archive's README says.
+const LINK_UNITS: &str = r#"cd "$0" && mkdir -p ~/.config/systemd/user &&
+for unit in share/podman/systemd/user/*; do
+    sed "s|@BINDIR@|$PWD/bin|g" "$unit" >~/.config/systemd/user/"${unit##*/}"
+done"#;
+
+fn link_units(person: &Person) -> Verdict {
+    let top = person.top.display().to_string();
+    person.call("-c").program("/bin/sh").with([LINK_UNITS, &top]).prints()?;
+    systemctl(person, "daemon-reload").map(drop)
+}
+
+fn api_socket(person: &Person) -> Verdict {
+    link_units(person)?;
+    systemctl(person, "enable --now podman.socket")?;
+    let socket = person.runtime.join("podman/podman.sock");
+    let verdict = ping(&socket).and_then(|()| {
+        person.run(&format!("--remote --url unix://{} run --rm --network none small echo hello", socket.display()))
+    });
+    systemctl(person, "disable --now podman.socket podman.service")?;
+    fs::remove_dir_all(person.home.join(UNITS))?;
+    systemctl(person, "daemon-reload")?;
+    same(&verdict?, "hello")
+}
+
+/// Any client of Docker's API asks this first.
+fn ping(socket: &Path) -> Verdict {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(60)))?;
+    stream.write_all(b"GET /_ping HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    contains(&answer, "200 OK")
+}
+
+/// In a home of its own, which the other podman uses first.
+fn container_of_the_distribution(person: &Person) -> Verdict {
+    let other = Path::new("/usr/bin/podman");
+    if !other.exists() {
+        return Err(Miss::Impossible("the distribution's podman is not installed".to_owned()));
+    }
+    let home = person.home.join("shared-home");
+    let ours = |line: &str| person.call(line).at_home(&home)?.prints();
+    let theirs = |line: &str| person.call(line).program(other).at_home(&home)?.prints();
+    theirs("build --tag small context")?;
+    theirs(
+        "run --detach --name theirs --network none small /bin/sh -c 'echo hello; trap exit TERM; while :; do sleep 0.1; done'",
+    )?;
+    let verdict = (|| {
+        patiently(|| same(&ours("logs theirs")?, "hello"))?;
+        same(&ours("exec theirs echo inside")?, "inside")?;
+        ours("stop theirs")?;
+        same(&ours("inspect --format {{.State.Status}} theirs")?, "exited")?;
+        ours("start theirs")?;
+        same(&ours("exec theirs echo again")?, "again")?;
+        ours("rm --force --time 0 theirs").map(drop)
+    })();
+    let _ = ours("system reset --force");
+    verdict
+}
+
+/// The last that is done before it; nothing is removed.
+fn before_reboot(person: &Person) -> Verdict {
+    person.script("run --rm --network none --volume kept:/data", "echo hello >/data/letter")?;
+    link_units(person)?;
+    systemctl(person, "enable --now podman-restart.service")?;
+    let loops = "trap exit TERM; while :; do sleep 0.1; done";
+    person.script("run --detach --name phoenix --restart always --network none", loops)?;
+    quadlet_file(person, QUADLETS, "lasting")?;
+    systemctl(person, "daemon-reload")?;
+    systemctl(person, "start lasting.service").map(drop)
+}
+
+fn after_reboot(person: &Person) -> Verdict {
+    let state = |name: &str| person.run(&format!("inspect --format {{{{.State.Status}}}} {name}"));
+    patiently(|| same(&state("phoenix")?, "running"))?;
+    patiently(|| same(&state("lasting")?, "running"))?;
+    same(&person.run("exec phoenix echo hello")?, "hello")?;
+    same(&person.run("run --rm --network none --volume kept:/data small cat /data/letter")?, "hello")
+}

@@ -1,0 +1,120 @@
+//! The first process hears the others to their end.
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, BufReader},
+    process::{Child, ExitStatus},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rst_model::Cancel;
+
+use crate::{
+    checks,
+    report::{CheckReport, Outcome},
+    run::TrialError,
+    stage::Line,
+};
+
+/// When somebody who says nothing is ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Until a machine is up.
+    pub up: Duration,
+    /// Until all is done.
+    pub whole: Duration,
+}
+
+/// What was heard.
+pub(crate) struct Heard {
+    /// Whether a machine came up.
+    pub up: bool,
+    /// Whether anybody said what they would do.
+    pub planned: bool,
+    /// The checks that ended.
+    ends: Vec<CheckReport>,
+    /// Those that were planned and did not.
+    open: BTreeSet<String>,
+    /// How the process ended.
+    pub status: ExitStatus,
+    /// It was ended, after so long.
+    late: Option<Duration>,
+}
+
+impl Heard {
+    /// How it came to its end.
+    pub(crate) fn why(&self) -> String {
+        match self.late {
+            Some(limit) => format!("it was ended after {} s", limit.as_secs()),
+            None => self.status.to_string(),
+        }
+    }
+
+    /// All that was planned: whoever did what did not end is gone.
+    pub(crate) fn reports(self, log: &str) -> Vec<CheckReport> {
+        let reason = format!("its process ended before it did: {}", self.why());
+        let open = checks::known().filter(|check| self.open.contains(check.name));
+        let lost = || Outcome::Failed { reason: reason.clone(), log: log.to_owned() };
+        let lost: Vec<_> = open.map(|check| CheckReport::new(&check, lost(), 0.0)).collect();
+        [self.ends, lost].concat()
+    }
+}
+
+/// Hears a process that stands for all below it, on its standard output.
+pub(crate) fn hear(
+    child: &mut Child,
+    cancel: &Cancel,
+    limits: Option<Limits>,
+    heard: &mut dyn FnMut(&Line),
+) -> Result<Heard, TrialError> {
+    let out = child.stdout.take().expect("asked for");
+    let (sender, lines) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
+            if let Ok(line) = serde_json::from_slice::<Line>(&line) {
+                let _ = sender.send(line);
+            }
+        }
+    });
+    let begun = Instant::now();
+    let (mut up, mut planned, mut late) = (false, false, None);
+    let (mut names, mut ends) = (BTreeSet::new(), Vec::<CheckReport>::new());
+    loop {
+        match lines.recv_timeout(Duration::from_millis(100)) {
+            Ok(line) => {
+                match &line {
+                    Line::Planned { names: more, .. } => {
+                        planned = true;
+                        names.extend(more.iter().cloned());
+                    }
+                    Line::Up { .. } => up = true,
+                    Line::Making { .. } | Line::Down { .. } | Line::Began { .. } => {}
+                    Line::Ended(end) => ends.push(end.clone()),
+                }
+                heard(&line);
+            }
+            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                child.kill()?;
+                child.wait()?;
+                return Err(TrialError::Interrupted);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let limit = limits.map(|limits| if up { limits.whole } else { limits.up });
+                late = limit.filter(|limit| begun.elapsed() > *limit);
+                if late.is_some() {
+                    child.kill()?;
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let status = child.wait()?;
+    reader.join().expect("reading does not panic");
+    for end in &ends {
+        names.remove(&end.name);
+    }
+    Ok(Heard { up, planned, ends, open: names, status, late })
+}

@@ -1,0 +1,131 @@
+//! Within a machine: root makes homes for the users of the trial and becomes each of them.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use fs_err as fs;
+use nix::{sys::utsname::uname, unistd::chown};
+
+use super::Init;
+use crate::{
+    check::Who,
+    checks,
+    stage::{Line, Order, STAGE, Stage},
+    world,
+};
+
+/// Does the checks of all users at the same time, and ends the machine.
+pub(crate) fn act(order: &Order) -> bool {
+    let init = order.init.expect("a machine's order says it");
+    let marker = order.scratch.join("booted");
+    let order = &order.clone().of_boot(marker.exists());
+    let marked = fs::write(marker, "");
+    Line::Up {
+        system: String::new(),
+        kernel: uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default(),
+    }
+    .tell();
+    let passed = match furnish(order, init) {
+        Ok(()) => thread::scope(|scope| {
+            let users: Vec<_> = Who::ALL.into_iter().map(|who| scope.spawn(move || be(order, init, who))).collect();
+            users.into_iter().all(|user| user.join().expect("hearing a user does not panic"))
+        }),
+        Err(error) => {
+            eprintln!("the machine cannot be furnished: {error}");
+            Who::ALL.into_iter().for_each(|who| plan(order, who));
+            false
+        }
+    };
+    if let Err(error) = marked.and_then(|()| end(order, init)) {
+        eprintln!("{error}");
+    }
+    passed
+}
+
+/// As a person would, where it is to be booted again; as a power cut, where all was seen.
+fn end(order: &Order, init: Init) -> std::io::Result<()> {
+    // What was told must have left the port.
+    thread::sleep(Duration::from_millis(200));
+    match (init, order.boots_again) {
+        (Init::Systemd, true) => Command::new("systemctl").args(["--no-block", "poweroff"]).status().map(drop),
+        _ => fs::write("/proc/sysrq-trigger", "o"),
+    }
+}
+
+fn furnish(order: &Order, init: Init) -> std::io::Result<()> {
+    for who in Who::ALL.into_iter().filter(|_| !order.is_second_boot) {
+        let home = order.home(who);
+        fs::create_dir(&home)?;
+        chown(&home, Some(who.id().into()), Some(who.id().into()))?;
+    }
+    world::network()?;
+    match init {
+        Init::Systemd => session(order),
+        Init::Busybox => Ok(()),
+    }
+}
+
+/// The person's own systemd is awaited. Its generator is the archive's, once that is unpacked.
+fn session(order: &Order) -> std::io::Result<()> {
+    if !order.is_second_boot {
+        let listed = Command::new("tar").arg("-tf").arg(&order.archive).output()?;
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        let top = listed.split('/').next().unwrap_or_default();
+        let quadlet = order.home(Who::Person).join(top).join("lib/podman/quadlet");
+        fs::os::unix::fs::symlink(quadlet, order.scratch.join("quadlet"))?;
+    }
+    let bus = format!("/run/user/{}/bus", Who::Person.id());
+    for _ in 0..600 {
+        if fs::metadata(&bus).is_ok() {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Err(std::io::Error::other(format!("{bus} did not appear: the person has no session")))
+}
+
+/// What a user tells is told on, a line at once.
+fn be(order: &Order, init: Init, who: Who) -> bool {
+    if !checks::known().any(|check| check.who == who && order.wants(&check)) {
+        return true;
+    }
+    let stage = serde_json::to_string(&Stage::User(order.clone(), who)).expect("plain data");
+    let id = who.id();
+    let mut user = match (init, who) {
+        // A session such as a login makes.
+        (Init::Systemd, Who::Person) => {
+            let mut user = Command::new("systemd-run");
+            user.args(["--quiet", "--pipe", "--wait", "--collect", "--property=PAMName=login"]);
+            user.args([format!("--uid={id}"), format!("--gid={id}"), format!("--setenv={STAGE}={stage}")]);
+            user
+        }
+        _ => {
+            let mut user = Command::new("setpriv");
+            user.args([format!("--reuid={id}"), format!("--regid={id}")]).args(["--clear-groups", "--"]);
+            user.env(STAGE, stage);
+            user
+        }
+    };
+    user.arg(order.scratch.join("rst")).stdin(Stdio::null()).stdout(Stdio::piped());
+    let ended = user.spawn().and_then(|mut child| {
+        for line in BufReader::new(child.stdout.take().expect("asked for")).lines() {
+            let _ = writeln!(std::io::stdout().lock(), "{}", line?);
+        }
+        child.wait()
+    });
+    let well = ended.inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success());
+    if !well {
+        plan(order, who);
+    }
+    well
+}
+
+/// What was not done is not forgotten: what is planned and does not end has failed.
+fn plan(order: &Order, who: Who) {
+    let wanted = checks::known().filter(|check| check.who == who && order.wants(check));
+    Line::Planned { names: wanted.map(|check| check.name.to_owned()).collect(), unasked: Vec::new() }.tell();
+}
