@@ -284,10 +284,11 @@ impl Page {
 
     fn check_install(&self, install: &BTreeMap<String, Install>) -> Result<(), RecipeError> {
         for (to, from) in install {
-            if let Err(error) = RelPath::new(to.trim_end_matches('/')) {
+            let one = if matches!(from, Install::Link { .. }) { to } else { to.trim_end_matches('/') };
+            if let Err(error) = RelPath::new(one) {
                 return Err(self.value_error(self.place_of(to), format!("[install]: {error}"), "here", None));
             }
-            let (Install::Everywhere(from) | Install::On { from, .. }) = from;
+            let (Install::Everywhere(from) | Install::On { from, .. }) = from else { continue };
             self.check_pattern(from.strip_prefix("/b/").unwrap_or(from), "[install]")?;
         }
         Ok(())
