@@ -18,7 +18,7 @@ mmdebstrap --quiet --mode=root --variant=$variant $essential --architectures="$A
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
 	--extract-hook='
 		export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
-		package=$(apt-cache depends --important "$KERNEL" | sed -n "s/^ *Depends: //p" | head -n 1)
+		package=$(apt-cache depends --important "$KERNEL" | sed -n "s/^ *Depends: \(linux-image-\)/\1/p" | head -n 1)
 		mkdir -p "$1/boot" && cd "$1/boot" && apt-get download "$package" && dpkg-deb -x ./*.deb "$1" && rm ./*.deb' \
 	"$SUITE" "$root" "$MIRROR"
 
