@@ -126,10 +126,12 @@ pub(crate) fn contains(found: &str, expected: &str) -> Verdict {
     if found.contains(expected) { Ok(()) } else { failed(format!("expected {expected:?} in {found:?}")) }
 }
 
-/// Tried until it passes, for half a minute at most: a server, or a timer, needs a moment.
+/// Tried until it passes, for a minute at most: a server, or a timer, needs a moment, and more where QEMU is the
+/// processor.
 pub(crate) fn patiently<T>(attempt: impl Fn() -> Verdict<T>) -> Verdict<T> {
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
-    for _ in 0..120 {
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs() < 60 {
         if let Ok(answer) = attempt() {
             return Ok(answer);
         }

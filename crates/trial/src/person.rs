@@ -65,7 +65,11 @@ impl Person {
         }
         person.context()?;
         if person.podman().exists() {
-            person.run("build --tag small context")?;
+            match order.init {
+                None => person.run("build --tag small context")?,
+                // A build takes half a minute where QEMU is the processor, and does not work with every kernel.
+                Some(_) => person.import()?,
+            };
         }
         Ok(person)
     }
@@ -79,6 +83,15 @@ impl Person {
         let text = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
         fs::write(context.join("Containerfile"), text)?;
         Ok(())
+    }
+
+    /// The same image, not built. Its files are in `small.tar` then.
+    fn import(&self) -> Verdict<String> {
+        let script = "mkdir -p layer/bin && cp context/busybox layer/bin/ && \
+                      for name in $(layer/bin/busybox --list); do ln -s busybox layer/bin/$name 2>/dev/null || :; done && \
+                      tar -C layer -cf small.tar bin";
+        self.call("-c").program("/bin/sh").with([script]).prints()?;
+        self.run("import small.tar small")
     }
 
     /// Whether the archive holds what a check tries.

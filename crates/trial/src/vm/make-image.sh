@@ -18,8 +18,9 @@ mmdebstrap --quiet --mode=root --variant=$variant $essential --architectures="$A
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
 	--extract-hook='
 		export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
-		package=$(apt-cache depends --important "$KERNEL" | sed -n "s/^ *Depends: //p" | head -n 1)
-		mkdir -p "$1/boot" && cd "$1/boot" && apt-get download "$package" && dpkg-deb -x ./*.deb "$1" && rm ./*.deb' \
+		packages=$(apt-cache depends --recurse --important "$KERNEL" | grep -E "^linux-[a-z]+-[0-9]" | sort -u)
+		mkdir -p "$1/boot" && cd "$1/boot" && apt-get download $packages
+		for package in ./*.deb; do dpkg-deb -x "$package" "$1" && rm "$package"; done' \
 	"$SUITE" "$root" "$MIRROR"
 
 # What base-passwd and libpam-runtime would have made, where their scripts could not run.
@@ -125,7 +126,10 @@ exec busybox switch_root /root /sbin/init
 END_OF_INIT
 chmod 755 initrd/init
 (cd initrd && find . | busybox cpio -o -H newc 2>/dev/null) | gzip -1 >out/initrd
-mv "$root/boot/vmlinuz-$version" out/kernel
+# Debian 14 has it among the modules.
+for kernel in "$root/boot/vmlinuz-$version" "$root/lib/modules/$version/vmlinuz"; do
+	if [ -e "$kernel" ]; then mv "$kernel" out/kernel; fi
+done
 
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/boot/*
 size=$(($(du -sm "$root" | cut -f1) * 5 / 4 + 200))
