@@ -65,7 +65,8 @@ pub(super) fn kill(program: &str, word: &str) -> Verdict<usize> {
 pub(super) fn ps_is_true(person: &Person, sleep: &str) -> Verdict {
     // What was killed takes those with it that wait for it.
     patiently(|| {
-        let list = person.run("ps --all --format '{{.Names}} {{.State}} {{.Pid}}'")?;
+        // Podman writes down last what crun has done: who is killed in between has only the runtime to ask.
+        let list = person.run("ps --all --sync --format '{{.Names}} {{.State}} {{.Pid}}'")?;
         let programs = own()?.into_iter().filter(|process| process.line == ["/bin/sleep", sleep]).count();
         let running = list.lines().filter(|line| line.split(' ').nth(1) == Some("running")).count();
         match programs == running {
@@ -75,15 +76,19 @@ pub(super) fn ps_is_true(person: &Person, sleep: &str) -> Verdict {
     })
 }
 
-/// Nothing of the archive's that serves a container is there any more.
+/// What of the archive's serves a container now.
+pub(super) fn helpers() -> Verdict<Vec<Process>> {
+    let helpers = ["conmon", "crun", "pasta", "podman-health-timer", "catatonit", "rootlessport"];
+    // The process that holds the user namespace is catatonit, too, and stays; conmon stays five minutes after an
+    // exec by the API, whose exit code somebody may still ask for.
+    let stays = |process: &Process| process.has("-P") || process.has("--exit-delay");
+    Ok(own()?.into_iter().filter(|process| helpers.contains(&process.program()) && !stays(process)).collect())
+}
+
+/// Nothing is there any more that serves a container.
 pub(super) fn no_helper_left() -> Verdict {
     patiently(|| {
-        let helpers = ["conmon", "crun", "pasta", "podman-health-timer", "catatonit", "rootlessport"];
-        // The process that holds the user namespace is catatonit, too, and stays; conmon stays five minutes after an
-        // exec by the API, whose exit code somebody may still ask for.
-        let stays = |process: &Process| process.has("-P") || process.has("--exit-delay");
-        let left = own()?.into_iter().filter(|process| helpers.contains(&process.program()) && !stays(process));
-        let left: Vec<_> = left.map(|process| process.line.join(" ")).collect();
+        let left: Vec<_> = helpers()?.iter().map(|process| process.line.join(" ")).collect();
         match left[..] {
             [] => Ok(()),
             _ => failed(format!("left running: {left:?}")),

@@ -88,7 +88,7 @@ pub(super) fn registered(person: &Person, act: impl Fn(&Registry) -> Verdict) ->
     let mut serving = Command::new(server);
     serving.arg("serve").arg(folder.join("config.yml")).stdin(Stdio::null()).stdout(Stdio::null());
     let mut serving = serving.stderr(fs::File::create(folder.join("log"))?.into_parts().0).spawn()?;
-    let verdict = patiently(|| Ok(drop(TcpStream::connect(&registry.place)?))).and_then(|()| act(&registry));
+    let verdict = patiently(|| Ok(TcpStream::connect(&registry.place)?)).and_then(|_| act(&registry));
     serving.kill()?;
     serving.wait()?;
     trust(person, &registry, false)?;

@@ -43,15 +43,15 @@ impl Upgrade<'_> {
     fn begin<'a>(person: &'a Person, name: &str) -> Verdict<Upgrade<'a>> {
         let top = person.older()?;
         let begun = Upgrade { home: person.other_home(name)?, top };
-        begun.old("build --tag small context")?;
+        begun.before("build --tag small context")?;
         Ok(begun)
     }
 
-    fn old(&self, line: &str) -> Verdict<String> {
+    fn before(&self, line: &str) -> Verdict<String> {
         self.home.call(line).program(self.top.join("bin/podman")).prints()
     }
 
-    fn new(&self, line: &str) -> Verdict<String> {
+    fn now(&self, line: &str) -> Verdict<String> {
         self.home.run(line)
     }
 
@@ -63,36 +63,36 @@ impl Upgrade<'_> {
 
 fn keeps(person: &Person) -> Verdict {
     let it = Upgrade::begin(person, "of-upgrade-keeps")?;
-    it.old("volume create box")?;
-    it.old("run --rm --network none --volume box:/box small sh -c 'echo hello >/box/letter'")?;
-    it.old("network create net")?;
+    it.before("volume create box")?;
+    it.before("run --rm --network none --volume box:/box small sh -c 'echo hello >/box/letter'")?;
+    it.before("network create net")?;
     it.home.call("secret create word -").program(it.top.join("bin/podman")).reading("hello").prints()?;
-    it.old("pod create --name pea")?;
-    it.old("create --pod pea --name inner small sleep 1000")?;
+    it.before("pod create --name pea")?;
+    it.before("create --pod pea --name inner small sleep 1000")?;
     it.replace()?;
-    same(&it.new("images --noheading --format {{.Repository}}")?, "localhost/small")?;
+    same(&it.now("images --noheading --format {{.Repository}}")?, "localhost/small")?;
     let line = "run --rm --network net --volume box:/box --secret word small sh -c 'cat /box/letter /run/secrets/word'";
-    same(&it.new(line)?, "hello\nhello")?;
-    it.new("pod start pea")?;
-    same(&it.new("exec inner echo hello")?, "hello")?;
-    it.new("pod rm --force --time 0 pea")?;
-    it.new("volume rm box")?;
-    it.new("network rm net")?;
-    it.new("build --tag small context")?;
+    same(&it.now(line)?, "hello\nhello")?;
+    it.now("pod start pea")?;
+    same(&it.now("exec inner echo hello")?, "hello")?;
+    it.now("pod rm --force --time 0 pea")?;
+    it.now("volume rm box")?;
+    it.now("network rm net")?;
+    it.now("build --tag small context")?;
     no_helper_left()
 }
 
 fn stopped(person: &Person) -> Verdict {
     let it = Upgrade::begin(person, "of-upgrade-stopped")?;
-    it.old("run --name diary --network none small sh -c 'echo day | tee -a /diary'")?;
+    it.before("run --name diary --network none small sh -c 'echo day | tee -a /diary'")?;
     it.replace()?;
-    contains(&it.new("ps --all --format '{{.Names}} {{.Status}}'")?, "diary Exited (0)")?;
-    same(&it.new("logs diary")?, "day")?;
-    it.new("start --attach diary")?;
-    it.new("cp diary:/diary of-upgrade-stopped/copy")?;
+    contains(&it.now("ps --all --format '{{.Names}} {{.Status}}'")?, "diary Exited (0)")?;
+    same(&it.now("logs diary")?, "day")?;
+    it.now("start --attach diary")?;
+    it.now("cp diary:/diary of-upgrade-stopped/copy")?;
     same(&fs::read_to_string(it.home.path.join("copy"))?, "day\nday\n")?;
-    it.new("rm diary")?;
-    same(&it.new("ps --all --quiet")?, "")
+    it.now("rm diary")?;
+    same(&it.now("ps --all --quiet")?, "")
 }
 
 /// With a volume, a published port and a health check: each has a process of the older archive behind it.
@@ -103,30 +103,30 @@ fn running(person: &Person) -> Verdict {
                    --health-cmd true --health-interval 1s";
     it.home.call(&format!("run {options} small sh -c")).with([script]).program(it.top.join("bin/podman")).prints()?;
     it.replace()?;
-    same(&it.new("ps --format {{.Names}}")?, "runner")?;
-    patiently(|| same(&it.new("exec runner cat /tmp/letter")?, "hello"))?;
-    it.new("healthcheck run runner")?;
-    it.new("stop --time 20 runner")?;
-    same(&it.new("inspect --format '{{.State.Status}} {{.State.ExitCode}}' runner")?, "exited 3")?;
-    it.new("start runner")?;
-    patiently(|| same(&it.new("inspect --format {{.State.Health.Status}} runner")?, "healthy"))?;
-    it.new("rm --force --time 0 runner")?;
+    same(&it.now("ps --format {{.Names}}")?, "runner")?;
+    patiently(|| same(&it.now("exec runner cat /tmp/letter")?, "hello"))?;
+    it.now("healthcheck run runner")?;
+    it.now("stop --time 20 runner")?;
+    same(&it.now("inspect --format '{{.State.Status}} {{.State.ExitCode}}' runner")?, "exited 3")?;
+    it.now("start runner")?;
+    patiently(|| same(&it.now("inspect --format {{.State.Health.Status}} runner")?, "healthy"))?;
+    it.now("rm --force --time 0 runner")?;
     no_helper_left()
 }
 
 fn downgrade(person: &Person) -> Verdict {
     let it = Upgrade::begin(person, "of-downgrade")?;
-    it.old("run --name older --network none small echo older")?;
-    it.new("run --name newer --network none small echo newer")?;
+    it.before("run --name older --network none small echo older")?;
+    it.now("run --name newer --network none small echo newer")?;
     let old = it.home.call("ps --all --format {{.Names}}").program(it.top.join("bin/podman")).ends()?;
     if old.code == 0 {
         same(&old.out, "older\nnewer")?;
-        same(&it.old("logs newer")?, "newer")?;
-        it.old("start newer")?;
-        it.old("rm newer")?;
+        same(&it.before("logs newer")?, "newer")?;
+        it.before("start newer")?;
+        it.before("rm newer")?;
     } else {
         contains(&old.err.to_lowercase(), "version")?;
     }
-    same(&it.new("logs older")?, "older")?;
-    it.new("rm --all").map(drop)
+    same(&it.now("logs older")?, "older")?;
+    it.now("rm --all").map(drop)
 }
