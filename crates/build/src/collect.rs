@@ -36,20 +36,6 @@ pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(
     Ok(())
 }
 
-/// Makes links to files that are in the output folder.
-pub(crate) fn link(links: &BTreeMap<RelPath, RelPath>, output: &Path) -> Result<(), BuildError> {
-    for (at, target) in links {
-        let at = output.join(at);
-        let real = at.with_file_name(target.as_str());
-        if !real.is_file() {
-            let path = real.strip_prefix(output).unwrap_or(&real).display().to_string();
-            return Err(BuildError::NotMade { path, key: "[install]" });
-        }
-        fs::os::unix::fs::symlink(target.as_str(), at)?;
-    }
-    Ok(())
-}
-
 /// The files a rule names, sorted.
 fn matching(work: &Path, rule: &Collect) -> Result<Vec<PathBuf>, BuildError> {
     let mut found = Vec::new();

@@ -93,7 +93,6 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
         env,
         steps,
         collect: collect(node, &context, &plan.products),
-        links: links(node),
         unsandboxed: graph.unsandboxed,
     }
 }
@@ -154,7 +153,7 @@ fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
         let from = match install {
             Install::Everywhere(from) => from,
             Install::On { from, arch } if *arch == node.platform.arch => from,
-            Install::On { .. } | Install::Link { .. } => continue,
+            Install::On { .. } => continue,
         };
         let from = context.fill(from);
         let from = match from.strip_prefix("/b/") {
@@ -173,14 +172,6 @@ fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
     }
     collect.push(Collect { from: "twin/".to_owned(), to: format!("{TWINS}/"), optional: true, merged: false });
     collect
-}
-
-fn links(node: &Node) -> BTreeMap<RelPath, RelPath> {
-    let links = node.component.install.iter().filter_map(|(at, install)| match install {
-        Install::Link { link } => Some((RelPath::new(at).ok()?, link.clone())),
-        _ => None,
-    });
-    links.collect()
 }
 
 /// Where in an output tree the unstripped programs are.

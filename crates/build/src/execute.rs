@@ -18,7 +18,7 @@ use rst_store::{ActionResult, Held, Scratch, Store};
 
 use crate::{
     bare,
-    collect::{collect, link},
+    collect::collect,
     compose::{EPOCH, ROOT_TOOL, tool_mount},
     driver,
     error::BuildError,
@@ -71,7 +71,6 @@ impl Executor<'_> {
         let output = scratch.path().join("output");
         fs::create_dir(&output)?;
         collect(&work, &action.collect, &output)?;
-        link(&action.links, &output)?;
         let result = ActionResult {
             output: self.store.adopt(&output)?,
             seconds: begun.elapsed().as_secs_f64(),

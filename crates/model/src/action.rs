@@ -72,9 +72,6 @@ pub struct Action {
     pub steps: Vec<Step>,
     /// What is taken.
     pub collect: Vec<Collect>,
-    /// Symbolic links of the output tree, and where each points, from its folder.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub links: BTreeMap<RelPath, RelPath>,
     /// A cache that changes how long it takes but not what comes out.
     pub cache: Option<CacheMount>,
     /// Whether it runs on the host itself (`--no-sandbox`), and so sees all that the host has.

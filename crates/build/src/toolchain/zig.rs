@@ -137,7 +137,6 @@ impl Libc {
             files: [(source, "int main(void) { return 0; }\n".to_owned())].into(),
             env,
             steps: vec![Step { commands: vec![Command { argv, cwd: Action::WORK.to_owned(), env: BTreeMap::new() }] }],
-            links: BTreeMap::new(),
             collect: Vec::new(),
             cache: None,
             unsandboxed: false,

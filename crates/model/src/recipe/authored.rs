@@ -174,7 +174,7 @@ pub enum Vendor {
 }
 
 /// Which file of the build becomes a file of the output: a path or pattern, with `{cpu}`, `{rust}`
-/// and `{dest}`; or that for one architecture; or a symbolic link.
+/// and `{dest}`; or that for one architecture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Install {
@@ -186,10 +186,5 @@ pub enum Install {
         from: String,
         /// The only architecture that has it.
         arch: Arch,
-    },
-    /// To another file of the output.
-    Link {
-        /// From the folder that the link is in.
-        link: RelPath,
     },
 }

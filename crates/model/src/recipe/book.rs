@@ -284,11 +284,10 @@ impl Page {
 
     fn check_install(&self, install: &BTreeMap<String, Install>) -> Result<(), RecipeError> {
         for (to, from) in install {
-            let one = if matches!(from, Install::Link { .. }) { to } else { to.trim_end_matches('/') };
-            if let Err(error) = RelPath::new(one) {
+            if let Err(error) = RelPath::new(to.trim_end_matches('/')) {
                 return Err(self.value_error(self.place_of(to), format!("[install]: {error}"), "here", None));
             }
-            let (Install::Everywhere(from) | Install::On { from, .. }) = from else { continue };
+            let (Install::Everywhere(from) | Install::On { from, .. }) = from;
             self.check_pattern(from.strip_prefix("/b/").unwrap_or(from), "[install]")?;
         }
         Ok(())
