@@ -65,6 +65,11 @@ impl Order {
         self.only.contains(check.name) || self.only.is_empty() && unasked()
     }
 
+    /// The same by its name.
+    pub(crate) fn wants_by_name(&self, name: &str) -> bool {
+        checks::all().any(|check| check.name == name && self.wants(&check))
+    }
+
     /// Where a user lives.
     pub(crate) fn home(&self, who: Who) -> PathBuf {
         self.scratch.join(format!("{who:?}"))
