@@ -138,6 +138,11 @@ impl Person {
         self.place(world::READ_ONLY)
     }
 
+    /// A folder of a file system of this kind.
+    pub(crate) fn file_system(&self, kind: &str) -> Verdict<PathBuf> {
+        self.place(kind).map_err(|_| Miss::Impossible(format!("root, mkfs.{kind} and a loop device can make one")))
+    }
+
     fn place(&self, name: &str) -> Verdict<PathBuf> {
         let place = self.scratch.join(name);
         match place.exists() {

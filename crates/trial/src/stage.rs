@@ -105,6 +105,11 @@ impl Order {
         self.init == Some(Init::Systemd) && who == Who::Person
     }
 
+    /// The same by its name.
+    pub(crate) fn wants_by_name(&self, name: &str) -> bool {
+        checks::all().any(|check| check.name == name && self.wants(&check))
+    }
+
     /// Where a user lives.
     pub(crate) fn home(&self, who: Who) -> PathBuf {
         self.scratch.join(format!("{who:?}"))

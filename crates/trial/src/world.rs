@@ -106,6 +106,9 @@ fn furnishings(order: &Order) -> std::io::Result<PathBuf> {
     }
     devices(scratch)?;
     places(scratch)?;
+    for kind in FILE_SYSTEMS.into_iter().filter(|kind| order.wants_by_name(&format!("storage-on-{kind}"))) {
+        file_system(scratch, kind)?;
+    }
     network()?;
     cgroup(scratch)
 }
@@ -140,6 +143,24 @@ fn places(scratch: &Path) -> std::io::Result<()> {
     let read_only = scratch.join(READ_ONLY);
     fs::create_dir(&read_only)?;
     Ok(mount(Some("tmpfs"), &read_only, Some("tmpfs"), MsFlags::MS_RDONLY, Some("mode=1777"))?)
+}
+
+/// Of these there is one each in a folder of its name, if a check asks for it.
+pub(crate) const FILE_SYSTEMS: [&str; 3] = ["ext4", "xfs", "btrfs"];
+
+/// In a file of half a GB, most of it a hole. The kernel frees the loop device with the mount. Where that cannot be
+/// made there is no folder.
+fn file_system(scratch: &Path, kind: &str) -> std::io::Result<()> {
+    let (file, folder) = (scratch.join(format!("{kind}.image")), scratch.join(kind));
+    let Some(make) = program(&format!("mkfs.{kind}")) else { return Ok(()) };
+    fs::File::create(&file)?.set_len(512 << 20)?;
+    fs::create_dir(&folder)?;
+    let made = Command::new(make).arg("-q").arg(&file).status()?.success();
+    let mounted = || Command::new("mount").args(["-o", "loop,nodev,nosuid"]).args([&file, &folder]).status();
+    match made && mounted()?.success() {
+        true => permit(&folder, 0o1777),
+        false => fs::remove_dir(&folder),
+    }
 }
 
 /// /dev/fuse and /dev/net/tun as most distributions have them: open to all.

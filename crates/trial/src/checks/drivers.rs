@@ -6,7 +6,7 @@ use fs_err as fs;
 
 use super::{Run, person};
 use crate::{
-    check::{Check, Verdict, contains, impossible, same},
+    check::{Check, Verdict, When, contains, impossible, same},
     person::{Home, Person},
 };
 
@@ -14,6 +14,9 @@ pub(super) const CHECKS: &[Check] = &[
     person("storage-vfs", "With the driver vfs images are built, changed and run", vfs),
     fuse("storage-fuse", "With fuse-overlayfs, where it is asked for, the same", fuse_overlayfs),
     person("storage-on-tmpfs", "With a home on a tmpfs overlay is native, and the same works", on_tmpfs),
+    person("storage-on-ext4", "The same on ext4", on_ext4).when(When::Long),
+    person("storage-on-xfs", "The same on xfs", on_xfs).when(When::Long),
+    person("storage-on-btrfs", "The same on btrfs, by the driver overlay", on_btrfs).when(When::Long),
     person(
         "storage-keeps-its-driver",
         "A storage keeps the driver it began with, whatever is asked for later",
@@ -69,23 +72,36 @@ fn fuse_overlayfs(person: &Person) -> Verdict {
     contains(&mounted, "fuse.fuse-overlayfs")
 }
 
-fn on_tmpfs(person: &Person) -> Verdict {
-    let place = tempfile::Builder::new().prefix("storage").tempdir_in("/tmp")?;
-    let kind = fs::read_to_string("/proc/self/mounts")?;
-    if !kind.lines().any(|line| line.starts_with("tmpfs /tmp tmpfs ")) {
-        return impossible("/tmp is no tmpfs");
-    }
-    let home = person.other_home("of-tmpfs")?;
-    configure(
-        &home.path,
-        &format!("[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\n", place.path().join("storage").display()),
-    )?;
-    let found =
-        home.run("info --format '{{.Store.GraphDriverName}} {{index .Store.GraphStatus \"Backing Filesystem\"}}'")?;
-    same(&found, "overlay tmpfs")?;
+/// In a home whose storage lies in that folder, which is of that kind, as statfs(2) names it.
+fn used_on(person: &Person, folder: &Path, kind: &str) -> Verdict {
+    let place = tempfile::Builder::new().prefix("storage").tempdir_in(folder)?;
+    let home = person.other_home(&format!("of-{kind}"))?;
+    let root = place.path().join("storage");
+    configure(&home.path, &format!("[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\n", root.display()))?;
+    same(&home.run(DRIVER)?, "overlay true")?;
+    same(&home.run("info --format '{{index .Store.GraphStatus \"Backing Filesystem\"}}'")?, kind)?;
     used(&home)?;
     drop(home);
     Ok(place.close()?)
+}
+
+fn on_tmpfs(person: &Person) -> Verdict {
+    match fs::read_to_string("/proc/self/mounts")?.lines().any(|line| line.starts_with("tmpfs /tmp tmpfs ")) {
+        true => used_on(person, Path::new("/tmp"), "tmpfs"),
+        false => impossible("/tmp is no tmpfs"),
+    }
+}
+
+fn on_ext4(person: &Person) -> Verdict {
+    used_on(person, &person.file_system("ext4")?, "extfs")
+}
+
+fn on_xfs(person: &Person) -> Verdict {
+    used_on(person, &person.file_system("xfs")?, "xfs")
+}
+
+fn on_btrfs(person: &Person) -> Verdict {
+    used_on(person, &person.file_system("btrfs")?, "btrfs")
 }
 
 fn keeps_its_driver(person: &Person) -> Verdict {
