@@ -27,14 +27,13 @@ test  busybox        busybox-static busybox      busybox-static busybox-static  
 test  ip             iproute2       iproute      iproute2       iproute2        iproute2
 test  zstd           zstd           zstd         zstd           zstd            zstd
 test  setpriv        util-linux     util-linux   setpriv        util-linux      util-linux
-test  mkfs.ext4      e2fsprogs      e2fsprogs    e2fsprogs      e2fsprogs       e2fsprogs
 test  mkfs.xfs       xfsprogs       xfsprogs     xfsprogs       xfsprogs        xfsprogs
 test  mkfs.btrfs     btrfs-progs    btrfs-progs  btrfs-progs    btrfsprogs      btrfs-progs
 test  openssl        openssl        openssl      openssl        openssl         openssl
 test  registry       docker-registry -           docker-registry distribution-registry -
 test  docker         docker.io      docker-cli   docker-cli     docker          docker
 test  compose        docker-compose docker-compose docker-cli-compose docker-compose docker-compose
-test  mke2fs         e2fsprogs      e2fsprogs    e2fsprogs      e2fsprogs       e2fsprogs
+test  mkfs.ext4      e2fsprogs      e2fsprogs    e2fsprogs      e2fsprogs       e2fsprogs
 test  depmod         kmod           kmod         kmod           kmod            kmod
 test  xz             xz-utils       xz           xz             xz              xz
 test  mmdebstrap     mmdebstrap     mmdebstrap   -              -               -

@@ -5,7 +5,6 @@ set -eu
 each() { # each WHAT ARGUMENTS...: by each folder's program
 	name=$1 program=$2
 	shift 2
-	set -- "$@"
 	number=0
 	commands=
 	for folder in $folders; do

@@ -10,6 +10,7 @@ use fs_err as fs;
 use memchr::memmem;
 use object::elf::ELFMAG;
 use rst_model::{Manifest, RelPath};
+use serde::de::IgnoredAny;
 
 use crate::{Claim, Outcome, Proved, memory};
 
@@ -102,13 +103,10 @@ fn holds_text(path: &Path, text: &[u8]) -> io::Result<Option<bool>> {
 fn configuration(top: &Path, manifest: &Manifest) -> Outcome {
     let wrong = manifest.files.keys().filter(|path| path.as_str().starts_with("share/containers/")).find_map(|path| {
         let parse: fn(&str) -> Result<(), String> = match path.as_str().rsplit_once('.') {
-            Some((_, "json")) => |text| match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
-            },
-            Some((_, "conf")) => {
-                |text| toml::from_str::<toml::Table>(text).map(drop).map_err(|error| error.to_string())
+            Some((_, "json")) => {
+                |text| serde_json::from_str(text).map(|IgnoredAny| ()).map_err(|error| error.to_string())
             }
+            Some((_, "conf")) => |text| toml::from_str(text).map(|IgnoredAny| ()).map_err(|error| error.to_string()),
             _ => return None,
         };
         let text = fs::read_to_string(top.join(path)).map_err(|error| error.to_string());

@@ -2,7 +2,8 @@
 //! `world` makes the users and what is around them, `person` is one of them, `checks` is what they do.
 //!
 //! Three processes stand in a row, all of them this program. The first takes the order and hears the others;
-//! the second, for root only, furnishes private namespaces; the third is a user, and there is one for each. `vm` has the same users in virtual machines.
+//! the second, for root only, furnishes private namespaces; the third is a user, and there is one for each.
+//! `vm` has the same users in virtual machines.
 
 mod check;
 mod checks;

@@ -268,12 +268,6 @@ impl Call<'_> {
         self
     }
 
-    /// As somebody with another home, in which podman has done nothing yet.
-    pub(crate) fn at_home(self, home: &Path) -> Verdict<Self> {
-        fs::create_dir_all(home.join("run"))?;
-        Ok(self.env("HOME", home).env("XDG_RUNTIME_DIR", home.join("run")))
-    }
-
     /// With a variable.
     pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<Path>) -> Self {
         self.env.retain(|(other, _)| *other != name);

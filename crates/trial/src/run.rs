@@ -18,7 +18,7 @@ use crate::{
     leftovers::{PREFIX, remove},
     report::{CheckReport, Outcome, Report},
     stage::{Line, Order, STAGE, Stage},
-    world::program as program_of_host,
+    world::program,
 };
 
 /// What is to be tried.
@@ -113,6 +113,14 @@ const PROGRAMS: [(&str, &str, &str); 6] = [
     ("busybox", "is what the containers hold (the static one)", "busybox-static"),
 ];
 
+/// Whether the host has these, found before anything is made.
+pub(crate) fn needs(programs: &[(&'static str, &'static str, &'static str)]) -> Result<(), TrialError> {
+    match programs.iter().find(|(name, ..)| program(name).is_none()) {
+        None => Ok(()),
+        Some(&(program, reason, package)) => Err(TrialError::NoProgram { program, reason, package }),
+    }
+}
+
 impl Trial {
     /// Tries the archive; `heard` is told of each beginning and end.
     pub fn run(&self, cancel: &Cancel, mut heard: impl FnMut(&Line)) -> Result<Report, TrialError> {
@@ -137,12 +145,7 @@ impl Trial {
         for archive in [Some(&self.archive), self.older.as_ref()].into_iter().flatten() {
             fs::metadata(archive)?;
         }
-        for (program, reason, package) in PROGRAMS {
-            if program_of_host(program).is_none() {
-                return Err(TrialError::NoProgram { program, reason, package });
-            }
-        }
-        Ok(())
+        needs(&PROGRAMS)
     }
 
     fn run_in(

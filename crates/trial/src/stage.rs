@@ -93,6 +93,11 @@ impl Order {
         }
     }
 
+    /// The same of a check of this host's, by its name.
+    pub(crate) fn wants_by_name(&self, name: &str) -> bool {
+        checks::all().any(|check| check.name == name && self.wants(&check))
+    }
+
     /// What is to be done in a machine's first boot, or in its second.
     pub(crate) fn of_boot(self, second: bool) -> Self {
         let boots_again = !second && self.only.contains(AFTER_REBOOT);
@@ -103,11 +108,6 @@ impl Order {
     /// Whether a user has a session of systemd's.
     pub(crate) fn has_session(&self, who: Who) -> bool {
         self.init == Some(Init::Systemd) && who == Who::Person
-    }
-
-    /// The same by its name.
-    pub(crate) fn wants_by_name(&self, name: &str) -> bool {
-        checks::all().any(|check| check.name == name && self.wants(&check))
     }
 
     /// Where a user lives.

@@ -71,24 +71,36 @@ pub(crate) fn furnish(order: &Order) -> bool {
 }
 
 fn start(order: &Order, who: Who) -> bool {
-    let id = who.id();
-    let mut user = Command::new("setpriv");
-    user.args([format!("--reuid={id}"), format!("--regid={id}")]).args(["--clear-groups", "--"]);
+    let mut user = becoming(who);
     user.arg(order.scratch.join("rst"));
     let stage = Stage::User(order.clone(), who);
     user.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
     user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
 }
 
-fn furnishings(order: &Order) -> std::io::Result<PathBuf> {
-    let scratch = &order.scratch;
-    own_tmp(scratch)?;
-    permit(scratch, 0o755)?;
+/// What root runs a program with as one of the users; the program is its next argument.
+pub(crate) fn becoming(who: Who) -> Command {
+    let id = who.id();
+    let mut user = Command::new("setpriv");
+    user.args([format!("--reuid={id}"), format!("--regid={id}")]).args(["--clear-groups", "--"]);
+    user
+}
+
+/// An empty home for each of the users.
+pub(crate) fn homes(order: &Order) -> std::io::Result<()> {
     for who in Who::ALL {
         let home = order.home(who);
         fs::create_dir(&home)?;
         chown(&home, Some(who.id().into()), Some(who.id().into()))?;
     }
+    Ok(())
+}
+
+fn furnishings(order: &Order) -> std::io::Result<PathBuf> {
+    let scratch = &order.scratch;
+    own_tmp(scratch)?;
+    permit(scratch, 0o755)?;
+    homes(order)?;
     let named = || Who::ALL.into_iter().filter_map(|who| Some((who.name()?, who.id())));
     let users: String = named().map(|(name, id)| format!("{name}:x:{id}:{id}::/tmp:/bin/sh\n")).collect();
     let ranges = || Who::ALL.into_iter().filter_map(|who| Some((who.name()?, who.subordinate()?)));

@@ -9,13 +9,14 @@ use rst_model::{
 
 use super::{Context, Plan, SOURCE, TWINS, joined, make_steps, step_with};
 
-const COMPLETIONS: &str = "src/rst-completions/main.go";
-const COMPLETIONS_TEXT: &str = include_str!("completions.go");
-/// Go's tools one at a time in the action's slot, others as the jobserver allows.
-const TOOLS: [&str; 4] = ["-p", "{slots}", "-toolexec", "/b/bin/slot"];
-
 /// Where Go's build cache is seen.
 pub const CACHE: &str = "/gocache";
+
+/// The program that writes completions.
+const COMPLETIONS: &str = include_str!("completions.go");
+
+/// Go's tools one at a time in the action's slot, others as the jobserver allows.
+const TOOLS: [&str; 4] = ["-p", "{slots}", "-toolexec", "/b/bin/slot"];
 
 /// Go runs each of its tools through this. One at a time has the slot that the action holds; each of the others
 /// waits for one of the jobserver's (`RST_SLOTS`), or for that one: who waited for the jobserver alone would wait
@@ -40,9 +41,11 @@ exit $status
 
 pub(super) fn plan(context: &Context, options: &Go) -> Plan {
     let mut steps: Vec<_> = options.program.iter().map(|program| build(context, options, program)).collect();
-    let completed: Vec<_> = options.program.iter().filter(|program| program.completions).collect();
-    let written = [("bin/slot", SLOT)].into_iter().chain(completed.first().map(|_| (COMPLETIONS, COMPLETIONS_TEXT)));
-    steps.extend(completed.iter().map(|program| complete(context, program)));
+    let mut files = vec![("bin/slot", SLOT)];
+    for program in options.program.iter().filter(|program| program.completions) {
+        files.push(("src/rst-completions/main.go", COMPLETIONS));
+        steps.push(complete(context, program));
+    }
     steps.extend(make_steps(context, &options.make));
     let cflags = context.cflags(&["-D_LARGEFILE64_SOURCE".to_owned()]);
     let ldflags = context.ldflags().into_iter().filter(|flag| flag != "-s").collect::<Vec<_>>();
@@ -74,7 +77,10 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
         ("CGO_LDFLAGS", joined(&ldflags)),
     ];
     Plan {
-        files: written.map(|(name, text)| (RelPath::new(name).expect("a plain name"), text.to_owned())).collect(),
+        files: files
+            .into_iter()
+            .map(|(name, text)| (RelPath::new(name).expect("a plain name"), text.to_owned()))
+            .collect(),
         env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         steps,
         products: "out".to_owned(),

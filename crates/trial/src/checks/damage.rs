@@ -118,8 +118,7 @@ fn without_newuidmap(person: &Person) -> Verdict {
         let Some(path) = program(name) else { continue };
         fs::os::unix::fs::symlink(path, tools.join(name))?;
     }
-    let call = person.call("info").at_home(&person.home.join("other"))?.env("PATH", &tools);
-    let ran = call.ends()?;
+    let ran = person.other_home("other")?.call("info").env("PATH", &tools).ends()?;
     contains(&ran.err, "newuidmap")?;
     contains(&ran.err, "uidmap")
 }

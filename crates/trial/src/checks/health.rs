@@ -1,10 +1,11 @@
 //! Health checks by the interval alone, and what follows from them; restarts.
 
-use fs_err as fs;
-
-use super::person;
+use super::{
+    person,
+    processes::{self, Process},
+};
 use crate::{
-    check::{Check, Miss, Verdict, contains, failed, patiently, same},
+    check::{Check, Verdict, contains, failed, patiently, same},
     person::Person,
 };
 
@@ -50,22 +51,12 @@ pub(super) fn timer(person: &Person) -> Verdict {
 
 /// The resident memory, in kB, of each timer of this user that runs.
 pub(super) fn timers() -> Verdict<Vec<u64>> {
-    let own = nix::unistd::geteuid().as_raw();
-    let mut timers = Vec::new();
-    for entry in fs::read_dir("/proc")?.flatten() {
-        // Processes come and go while one looks.
-        let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
-        let Ok(metadata) = entry.metadata() else { continue };
-        let field = |name: &str| Some(status.lines().find_map(|line| line.strip_prefix(name))?.trim());
-        if field("Name:") == Some("podman-health")
-            && std::os::unix::fs::MetadataExt::uid(&metadata) == own
-            && let Some(resident) = field("VmRSS:")
-        {
-            let number = resident.trim_end_matches(" kB").trim().parse();
-            timers.push(number.map_err(|_| Miss::Failed(format!("{resident:?} is no size")))?);
-        }
-    }
-    Ok(timers)
+    let timers = processes::own()?.into_iter().filter(|process| process.program() == "podman-health-timer");
+    let resident = |timer: Process| match timer.resident.trim_end_matches(" kB").parse() {
+        Ok(number) => Ok(number),
+        Err(_) => failed(format!("{:?} is no size", timer.resident)),
+    };
+    timers.map(resident).collect()
 }
 
 fn by_hand(person: &Person) -> Verdict {

@@ -6,7 +6,7 @@ use walkdir::WalkDir;
 use super::{
     basics::sleeping,
     person,
-    processes::{Process, helpers, id, kill, no_helper_left, open_files, own, pause, ps_is_true},
+    processes::{Process, helpers, id, kill, kill_podman, no_helper_left, open_files, own, pause, ps_is_true},
 };
 use crate::{
     check::{Check, Verdict, When, failed, patiently, same},
@@ -96,7 +96,7 @@ fn at_every_moment(person: &Person, act: impl Fn() -> Verdict<usize>) -> Verdict
 }
 
 fn podmen(person: &Person) -> Verdict {
-    at_every_moment(person, || kill("podman", "hasty"))?;
+    at_every_moment(person, || kill_podman("hasty"))?;
     // Of a container that podman had no time to note conmon and crun stay, and its program never begins: upstream's.
     helpers()?.iter().for_each(Process::kill);
     no_helper_left()
@@ -105,9 +105,7 @@ fn podmen(person: &Person) -> Verdict {
 /// Until there is one, for half a second at most.
 fn kill_when_there(program: &str) -> Verdict<usize> {
     for _ in 0..100 {
-        let found = own()?.into_iter().filter(|process| process.program() == program);
-        let killed = found.inspect(|process| process.kill()).count();
-        if killed > 0 {
+        if kill(|process| process.program() == program)? > 0 {
             return Ok(1);
         }
         pause(5);
@@ -130,7 +128,7 @@ fn stops(person: &Person) -> Verdict {
         person.run("run --detach --name hasty --network none --init small /bin/sleep 7070")?;
         let mut stop = person.call("rm --force --time 1 hasty").command().spawn()?;
         pause(round * 10);
-        kill("podman", "hasty")?;
+        kill_podman("hasty")?;
         stop.wait()?;
         person.run("ps --all")?;
         person.run("rm --force --ignore --time 0 hasty")?;

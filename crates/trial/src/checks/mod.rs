@@ -66,6 +66,9 @@ pub(crate) const BEFORE_REBOOT: &str = "before-reboot";
 /// Done in its second boot, alone.
 pub(crate) const AFTER_REBOOT: &str = "after-reboot";
 
+/// A shell's script that does nothing until it is told to end, and ends at once.
+const UNTIL_TOLD: &str = "trap exit TERM; while :; do sleep 0.1; done";
+
 /// A container that does no more than say so.
 const HELLO: &str = "run --rm --network none small echo hello";
 

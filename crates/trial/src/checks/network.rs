@@ -70,7 +70,7 @@ fn serving(person: &Person, options: &str, ask: impl Fn() -> Verdict<String>) ->
     same(&answer?, "web")
 }
 
-fn free_port() -> Verdict<u16> {
+pub(super) fn free_port() -> Verdict<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

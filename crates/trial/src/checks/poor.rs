@@ -38,14 +38,13 @@ fn pasta(person: &Person) -> Verdict {
 
 fn one_id_is_said(person: &Person) -> Verdict {
     // It is said when podman makes its first user namespace.
-    let home = person.home.join("other");
-    let call = |line: &str| person.call(line).at_home(&home);
-    contains(&call("info")?.says()?, "--add-subuids")?;
-    same(&call("info")?.says()?, "")?;
-    call("system reset --force")?.prints().map(drop)
+    let home = person.other_home("other")?;
+    contains(&home.call("info").says()?, "--add-subuids")?;
+    same(&home.call("info").says()?, "")?;
+    home.run("system reset --force").map(drop)
 }
 
-fn limits_are_named(person: &Person) -> Verdict {
+pub(super) fn limits_are_named(person: &Person) -> Verdict {
     let said = person.call("run --rm --network none --memory 64m small true").says()?;
     contains(&said, "The limits on memory will not hold")
 }

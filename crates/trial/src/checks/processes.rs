@@ -5,7 +5,7 @@ use std::time::Duration;
 use fs_err as fs;
 
 use crate::{
-    check::{Miss, Verdict, failed, patiently},
+    check::{Verdict, failed, patiently},
     person::Person,
 };
 
@@ -14,6 +14,8 @@ pub(super) struct Process {
     pub id: u32,
     /// Its words.
     pub line: Vec<String>,
+    /// Its resident memory, as `VmRSS` of proc_pid_status(5) says it.
+    pub resident: String,
 }
 
 impl Process {
@@ -46,18 +48,24 @@ pub(super) fn own() -> Verdict<Vec<Process>> {
         // The owner of the folder tells nothing: it is root's when the process lets nobody look into it.
         if user.and_then(|ids| ids.split_whitespace().next()) == Some(&*own) && !status.contains("\nState:\tZ") {
             let words = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
-            processes.push(Process { id, line: words.filter(|word| !word.is_empty()).collect() });
+            let line = words.filter(|word| !word.is_empty()).collect();
+            let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+            processes.push(Process { id, line, resident: resident.trim().to_owned() });
         }
     }
     Ok(processes)
 }
 
-/// Kills what is named so, with this word among its own, and tells how many there were.
-pub(super) fn kill(program: &str, word: &str) -> Verdict<usize> {
-    let found: Vec<_> =
-        own()?.into_iter().filter(|process| process.program() == program && process.has(word)).collect();
-    found.iter().for_each(Process::kill);
-    Ok(found.len())
+/// Kills those that are meant, and tells how many there were.
+pub(super) fn kill(is_meant: impl Fn(&Process) -> bool) -> Verdict<usize> {
+    let meant: Vec<_> = own()?.into_iter().filter(is_meant).collect();
+    meant.iter().for_each(Process::kill);
+    Ok(meant.len())
+}
+
+/// Kills the calls of podman with this word among their own.
+pub(super) fn kill_podman(word: &str) -> Verdict<usize> {
+    kill(|process| process.program() == "podman" && process.has(word))
 }
 
 /// Podman says of every container whether it runs as it is: `sleep` gives the number of seconds that each sleeps,
@@ -87,8 +95,13 @@ pub(super) fn helpers() -> Verdict<Vec<Process>> {
 
 /// Nothing is there any more that serves a container.
 pub(super) fn no_helper_left() -> Verdict {
+    none_left(helpers)
+}
+
+/// What is looked for ends.
+pub(super) fn none_left(look: impl Fn() -> Verdict<Vec<Process>>) -> Verdict {
     patiently(|| {
-        let left: Vec<_> = helpers()?.iter().map(|process| process.line.join(" ")).collect();
+        let left: Vec<_> = look()?.iter().map(|process| process.line.join(" ")).collect();
         match left[..] {
             [] => Ok(()),
             _ => failed(format!("left running: {left:?}")),
@@ -110,6 +123,6 @@ pub(super) fn id(person: &Person, field: &str, container: &str) -> Verdict<Strin
     let id = person.run(&format!("inspect --format {{{{.State.{field}}}}} {container}"))?;
     match id.parse::<u32>() {
         Ok(1..) => Ok(id),
-        _ => Err(Miss::Failed(format!("{id:?} is no process"))),
+        _ => failed(format!("{id:?} is no process")),
     }
 }

@@ -3,6 +3,7 @@
 use fs_err as fs;
 
 use super::{
+    UNTIL_TOLD,
     basics::sleeping,
     person,
     processes::{id, pause},
@@ -173,8 +174,7 @@ fn copies_both_ways(person: &Person) -> Verdict {
 fn kube_of_a_pod(person: &Person) -> Verdict {
     person.run("pod create --name bean --network none")?;
     let made = (|| {
-        let script = "trap exit TERM; while :; do sleep 0.1; done";
-        person.script("run --detach --pod bean --name seed --env WORD=hello", script)?;
+        person.script("run --detach --pod bean --name seed --env WORD=hello", UNTIL_TOLD)?;
         person.run("kube generate --filename bean.yaml bean")
     })();
     person.run("pod rm --force --time 0 bean")?;

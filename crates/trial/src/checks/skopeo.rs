@@ -138,9 +138,7 @@ fn in_registry(person: &Person) -> Verdict {
         let digest = with_skopeo(person, &format!("inspect --format {{{{.Digest}}}} docker://{place}/letter:one"))?;
         contains(&digest, "sha256:")?;
         with_skopeo(person, &format!("copy docker://{place}/letter@{digest} dir:by-digest"))?;
-        let raw =
-            person.call("manifest-digest by-digest/manifest.json").program(person.top.join("bin/skopeo")).prints()?;
-        same(&raw, &digest)?;
+        same(&with_skopeo(person, "manifest-digest by-digest/manifest.json")?, &digest)?;
         with_skopeo(person, &format!("sync --src docker --dest dir {place}/letter synced"))?;
         for tag in ["one", "two"] {
             same(&person.home.join(format!("synced/letter:{tag}/manifest.json")).exists().to_string(), "true")?;

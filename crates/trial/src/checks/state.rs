@@ -52,7 +52,7 @@ fn podman_killed(person: &Person) -> Verdict {
     let mut podman = call.command().spawn()?;
     let appeared = patiently(|| same(&person.run("inspect --format {{.State.Status}} hasty")?, "running"));
     // Not its parent, which is `timeout`.
-    let killed = processes::kill("podman", "hasty")?;
+    let killed = processes::kill_podman("hasty")?;
     podman.wait()?;
     appeared?;
     if killed == 0 {

@@ -9,12 +9,13 @@ use std::{
 use fs_err as fs;
 
 use super::{
-    AFTER_REBOOT, BEFORE_REBOOT,
+    AFTER_REBOOT, BEFORE_REBOOT, UNTIL_TOLD,
     health::{WELL, becomes, patient, timer, timers},
     person, poor,
+    poor::limits_are_named,
 };
 use crate::{
-    check::{Check, Miss, Verdict, contains, failed, patiently, same},
+    check::{Check, Verdict, contains, failed, impossible, patiently, same},
     person::Person,
 };
 
@@ -27,7 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     person(
         "limits-without-delegation-are-named",
         "Without a cgroup of their own a user is told which limits will not hold",
-        without_delegation,
+        limits_are_named,
     ),
     poor("builds-without-session", "An image is built by a user who has no systemd of their own", builds),
     person("quadlet-unit", "With the generator linked, systemd runs a container from a quadlet file", quadlet_unit),
@@ -72,11 +73,6 @@ fn builds(person: &Person) -> Verdict {
     person.run("rmi built").map(drop)
 }
 
-fn without_delegation(person: &Person) -> Verdict {
-    let said = person.call("run --rm --network none --memory 64m small true").says()?;
-    contains(&said, "The limits on memory will not hold")
-}
-
 /// The user's own systemd.
 fn systemctl(person: &Person, line: &str) -> Verdict<String> {
     person.call("--user").program("systemctl").with(line.split(' ')).prints()
@@ -101,7 +97,7 @@ fn health_by_systemd(person: &Person) -> Verdict {
 fn quadlet_file(person: &Person, folder: &str, name: &str) -> Verdict {
     let text = format!(
         "[Container]\nImage=localhost/small\nContainerName={name}\nNetwork=none\nNotify=healthy\n\
-         Exec=/bin/sh -c 'trap exit TERM; while :; do sleep 0.1; done'\nHealthCmd=true\nHealthInterval=1s\n\
+         Exec=/bin/sh -c '{UNTIL_TOLD}'\nHealthCmd=true\nHealthInterval=1s\n\
          [Service]\nTimeoutStartSec=100\n[Install]\nWantedBy=default.target\n"
     );
     fs::create_dir_all(person.home.join(folder))?;
@@ -186,31 +182,26 @@ fn ping(socket: &Path) -> Verdict {
 fn container_of_the_distribution(person: &Person) -> Verdict {
     let other = Path::new("/usr/bin/podman");
     if !other.exists() {
-        return Err(Miss::Impossible("the distribution's podman is not installed".to_owned()));
+        return impossible("the distribution's podman is not installed");
     }
-    let home = person.home.join("shared-home");
-    let ours = |line: &str| person.call(line).at_home(&home)?.prints();
-    let theirs = |line: &str| person.call(line).program(other).at_home(&home)?.prints();
+    let home = person.other_home("shared-home")?;
+    let ours = |line: &str| home.run(line);
+    let theirs = |line: &str| home.call(line).program(other).prints();
     // As after a boot: each libc lays out its own locks, and the other podman comes first.
     let locks = Path::new("/dev/shm").join(format!("libpod_rootless_lock_{}", nix::unistd::geteuid()));
     if locks.exists() {
         fs::remove_file(locks)?;
     }
     theirs("import small.tar small")?;
-    theirs(
-        "run --detach --name theirs --log-driver k8s-file --network none small /bin/sh -c 'echo hello; trap exit TERM; while :; do sleep 0.1; done'",
-    )?;
-    let verdict = (|| {
-        patiently(|| same(&ours("logs theirs")?, "hello"))?;
-        same(&ours("exec theirs echo inside")?, "inside")?;
-        ours("stop theirs")?;
-        same(&ours("inspect --format {{.State.Status}} theirs")?, "exited")?;
-        ours("start theirs")?;
-        same(&ours("exec theirs echo again")?, "again")?;
-        ours("rm --force --time 0 theirs").map(drop)
-    })();
-    let _ = ours("system reset --force");
-    verdict
+    let run = "run --detach --name theirs --log-driver k8s-file --network none small /bin/sh -c";
+    theirs(&format!("{run} 'echo hello; {UNTIL_TOLD}'"))?;
+    patiently(|| same(&ours("logs theirs")?, "hello"))?;
+    same(&ours("exec theirs echo inside")?, "inside")?;
+    ours("stop theirs")?;
+    same(&ours("inspect --format {{.State.Status}} theirs")?, "exited")?;
+    ours("start theirs")?;
+    same(&ours("exec theirs echo again")?, "again")?;
+    ours("rm --force --time 0 theirs").map(drop)
 }
 
 /// The last that is done before it; nothing is removed.
@@ -218,8 +209,7 @@ fn before_reboot(person: &Person) -> Verdict {
     person.script("run --rm --network none --volume kept:/data", "echo hello >/data/letter")?;
     link_units(person)?;
     systemctl(person, "enable --now podman-restart.service")?;
-    let loops = "trap exit TERM; while :; do sleep 0.1; done";
-    person.script("run --detach --name phoenix --restart always --network none", loops)?;
+    person.script("run --detach --name phoenix --restart always --network none", UNTIL_TOLD)?;
     quadlet_file(person, QUADLETS, "lasting")?;
     systemctl(person, "daemon-reload")?;
     systemctl(person, "start lasting.service").map(drop)

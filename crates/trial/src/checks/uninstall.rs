@@ -22,9 +22,6 @@ const fn visitor(name: &'static str, says: &'static str, run: Run) -> Check {
     check(Who::Visitor, &["bin/podman", "lib/podman/netavark"], name, says, run)
 }
 
-/// What the trial itself has put into the home.
-const OURS: [&str; 2] = ["context", "run"];
-
 /// All that belongs to this user or their subordinate ids, where any user can write, and is none of the trial's.
 fn belongings(person: &Person) -> Vec<String> {
     let own = geteuid().as_raw();
@@ -39,12 +36,11 @@ fn belongings(person: &Person) -> Vec<String> {
             }
         }
     }
-    let inside = WalkDir::new(&person.home).min_depth(1).into_iter().filter_entry(|entry| {
-        let name = entry.file_name().to_string_lossy();
-        !(entry.depth() == 1 && name == OURS[0])
-    });
-    found.extend(inside.flatten().map(|entry| entry.path().display().to_string()));
-    found.retain(|path| *path != person.home.join(OURS[1]).display().to_string());
+    // Of the trial itself are a folder to build from and an empty one for XDG_RUNTIME_DIR.
+    let context = person.home.join("context");
+    let inside = WalkDir::new(&person.home).min_depth(1).into_iter().filter_entry(|entry| entry.path() != context);
+    let inside = inside.flatten().filter(|entry| entry.path() != person.runtime);
+    found.extend(inside.map(|entry| entry.path().display().to_string()));
     found
 }
 
@@ -99,11 +95,5 @@ fn uninstall(person: &Person) -> Verdict {
         [] => Ok(()),
         ref left => failed(format!("left: {}", left.join(", "))),
     })?;
-    patiently(|| {
-        let left = processes::own()?.into_iter().filter(|process| process.program() != "rst");
-        match left.map(|process| process.line.join(" ")).collect::<Vec<_>>()[..] {
-            [] => Ok(()),
-            ref left => failed(format!("still running: {left:?}")),
-        }
-    })
+    processes::none_left(|| Ok(processes::own()?.into_iter().filter(|process| process.program() != "rst").collect()))
 }

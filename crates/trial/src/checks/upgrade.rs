@@ -7,7 +7,7 @@ use fs_err as fs;
 use super::{person, processes::no_helper_left};
 use crate::{
     check::{Check, Verdict, When, contains, patiently, same},
-    person::{Home, Person},
+    person::{Call, Home, Person},
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -47,8 +47,12 @@ impl Upgrade<'_> {
         Ok(begun)
     }
 
+    fn call_before(&self, line: &str) -> Call<'_> {
+        self.home.call(line).program(self.top.join("bin/podman"))
+    }
+
     fn before(&self, line: &str) -> Verdict<String> {
-        self.home.call(line).program(self.top.join("bin/podman")).prints()
+        self.call_before(line).prints()
     }
 
     fn now(&self, line: &str) -> Verdict<String> {
@@ -66,7 +70,7 @@ fn keeps(person: &Person) -> Verdict {
     it.before("volume create box")?;
     it.before("run --rm --network none --volume box:/box small sh -c 'echo hello >/box/letter'")?;
     it.before("network create net")?;
-    it.home.call("secret create word -").program(it.top.join("bin/podman")).reading("hello").prints()?;
+    it.call_before("secret create word -").reading("hello").prints()?;
     it.before("pod create --name pea")?;
     it.before("create --pod pea --name inner small sleep 1000")?;
     it.replace()?;
@@ -101,7 +105,7 @@ fn running(person: &Person) -> Verdict {
     let script = "echo hello >/tmp/letter; trap 'exit 3' TERM; while :; do date >/tmp/time; sleep 0.1; done";
     let options = "--detach --name runner --network pasta --publish 127.0.0.1::80 --tmpfs /tmp \
                    --health-cmd true --health-interval 1s";
-    it.home.call(&format!("run {options} small sh -c")).with([script]).program(it.top.join("bin/podman")).prints()?;
+    it.call_before(&format!("run {options} small sh -c")).with([script]).prints()?;
     it.replace()?;
     same(&it.now("ps --format {{.Names}}")?, "runner")?;
     patiently(|| same(&it.now("exec runner cat /tmp/letter")?, "hello"))?;
@@ -118,7 +122,7 @@ fn downgrade(person: &Person) -> Verdict {
     let it = Upgrade::begin(person, "of-downgrade")?;
     it.before("run --name older --network none small echo older")?;
     it.now("run --name newer --network none small echo newer")?;
-    let old = it.home.call("ps --all --format {{.Names}}").program(it.top.join("bin/podman")).ends()?;
+    let old = it.call_before("ps --all --format {{.Names}}").ends()?;
     if old.code == 0 {
         same(&old.out, "older\nnewer")?;
         same(&it.before("logs newer")?, "newer")?;

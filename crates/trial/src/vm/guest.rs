@@ -8,7 +8,7 @@ use std::{
 };
 
 use fs_err as fs;
-use nix::{sys::utsname::uname, unistd::chown};
+use nix::sys::utsname::uname;
 
 use super::Init;
 use crate::{
@@ -57,10 +57,8 @@ fn end(order: &Order, init: Init) -> std::io::Result<()> {
 }
 
 fn furnish(order: &Order, init: Init) -> std::io::Result<()> {
-    for who in Who::ALL.into_iter().filter(|_| !order.is_second_boot) {
-        let home = order.home(who);
-        fs::create_dir(&home)?;
-        chown(&home, Some(who.id().into()), Some(who.id().into()))?;
+    if !order.is_second_boot {
+        world::homes(order)?;
     }
     world::network()?;
     match init {
@@ -94,18 +92,17 @@ fn be(order: &Order, init: Init, who: Who) -> bool {
         return true;
     }
     let stage = serde_json::to_string(&Stage::User(order.clone(), who)).expect("plain data");
-    let id = who.id();
     let mut user = match (init, who) {
         // A session such as a login makes.
         (Init::Systemd, Who::Person) => {
+            let id = who.id();
             let mut user = Command::new("systemd-run");
             user.args(["--quiet", "--pipe", "--wait", "--collect", "--property=PAMName=login"]);
             user.args([format!("--uid={id}"), format!("--gid={id}"), format!("--setenv={STAGE}={stage}")]);
             user
         }
         _ => {
-            let mut user = Command::new("setpriv");
-            user.args([format!("--reuid={id}"), format!("--regid={id}")]).args(["--clear-groups", "--"]);
+            let mut user = world::becoming(who);
             user.env(STAGE, stage);
             user
         }

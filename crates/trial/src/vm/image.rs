@@ -12,8 +12,12 @@ use std::{
 use fs_err as fs;
 use rst_model::{Cancel, Digest, Hasher};
 
-use super::{System, needs};
-use crate::{leftovers::hold, run::TrialError, stage::Line};
+use super::System;
+use crate::{
+    leftovers::hold,
+    run::{TrialError, needs},
+    stage::Line,
+};
 
 const SCRIPT: &str = include_str!("make-image.sh");
 

@@ -22,18 +22,9 @@ use crate::{
     leftovers::{PREFIX, hold, remove},
     person::manifest_of,
     report::{CheckReport, Outcome, Report},
-    run::{Trial, TrialError},
+    run::{Trial, TrialError, needs},
     stage::{Line, Order},
-    world::program,
 };
-
-/// Found before anything is made.
-fn needs(programs: &[(&'static str, &'static str, &'static str)]) -> Result<(), TrialError> {
-    match programs.iter().find(|(name, ..)| program(name).is_none()) {
-        None => Ok(()),
-        Some(&(program, reason, package)) => Err(TrialError::NoProgram { program, reason, package }),
-    }
-}
 
 impl Trial {
     /// Tries the archive in a machine of each of these systems, one after another.
