@@ -66,6 +66,22 @@ fn what_is_no_archive_fails_every_check_and_leaves_nothing() {
 }
 
 #[test]
+fn what_is_being_tried_is_not_cleaned_away() {
+    let world = World::new();
+    world.write("podman.tar.zst", "no archive");
+    let trial = || world.rst(["trial", "podman.tar.zst", "--only", "exit-codes"]);
+    std::thread::scope(|scope| {
+        let trials: Vec<_> = (0..4).map(|_| scope.spawn(trial)).collect();
+        while !trials.iter().all(|trial| trial.is_finished()) {
+            world.rst(["trial", "clean"]).exits(0);
+        }
+        for run in trials.into_iter().map(|trial| trial.join().unwrap()) {
+            assert!(run.exits(5).stdout.contains("exit-codes FAILED"));
+        }
+    });
+}
+
+#[test]
 fn systems_are_listed_and_one_that_there_is_not_is_told() {
     let world = World::new();
     let run = world.rst(["trial", "--list", "--vm", "all"]).exits(0);

@@ -15,7 +15,7 @@ use crate::{
     check::Who,
     checks,
     hear::hear,
-    leftovers::{PREFIX, remove},
+    leftovers::{Held, PREFIX},
     report::{CheckReport, Outcome, Report},
     stage::{Line, Order, STAGE, Stage},
     world::program,
@@ -126,14 +126,20 @@ impl Trial {
     pub fn run(&self, cancel: &Cancel, mut heard: impl FnMut(&Line)) -> Result<Report, TrialError> {
         let begun = Instant::now();
         self.check()?;
-        let scratch = tempfile::Builder::new().prefix(PREFIX).tempdir()?.keep();
-        let result = self.run_in(&scratch, cancel, &mut heard);
-        let kept = self.keep.then(|| scratch.clone());
-        if kept.is_none() {
-            remove(&scratch)?;
-        }
+        let scratch = Held::new(&std::env::temp_dir(), PREFIX)?;
+        let result = self.run_in(scratch.path(), cancel, &mut heard);
+        let kept = self.done_with(scratch)?;
         let checks = result?;
         Ok(Report { archive: self.archive_name(), checks, seconds: begun.elapsed().as_secs_f64(), kept })
+    }
+
+    /// Removes what was made, or says where it is kept.
+    pub(crate) fn done_with(&self, scratch: Held) -> std::io::Result<Option<PathBuf>> {
+        if self.keep {
+            return Ok(Some(scratch.keep()));
+        }
+        scratch.remove()?;
+        Ok(None)
     }
 
     pub(crate) fn archive_name(&self) -> String {

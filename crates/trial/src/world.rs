@@ -23,7 +23,7 @@ use nix::{
 
 use crate::{
     check::Who,
-    leftovers::remove_cgroup,
+    leftovers::{held_cgroup, remove_cgroup},
     stage::{Order, STAGE, Stage},
 };
 
@@ -50,8 +50,8 @@ pub(crate) fn first(order: Order) -> bool {
 
 /// Furnishes the namespaces and starts this program again as each of the users.
 pub(crate) fn furnish(order: &Order) -> bool {
-    let cgroup = match furnishings(order) {
-        Ok(cgroup) => cgroup,
+    let (cgroup, _held) = match furnishings(order) {
+        Ok(held) => held,
         Err(error) => {
             eprintln!("the namespaces cannot be furnished: {error}");
             return false;
@@ -96,7 +96,7 @@ pub(crate) fn homes(order: &Order) -> std::io::Result<()> {
     Ok(())
 }
 
-fn furnishings(order: &Order) -> std::io::Result<PathBuf> {
+fn furnishings(order: &Order) -> std::io::Result<(PathBuf, fs::File)> {
     let scratch = &order.scratch;
     own_tmp(scratch)?;
     permit(scratch, 0o755)?;
@@ -215,13 +215,13 @@ pub(crate) fn network() -> std::io::Result<()> {
 }
 
 /// A cgroup of version 2 that is the first user's, and all that they see.
-fn cgroup(scratch: &Path) -> std::io::Result<PathBuf> {
+fn cgroup(scratch: &Path) -> std::io::Result<(PathBuf, fs::File)> {
     let whole = scratch.join("cgroup");
     fs::create_dir(&whole)?;
     let none = None::<&str>;
     mount(Some("cgroup2"), &whole, Some("cgroup2"), MsFlags::empty(), none)?;
     let own = whole.join(scratch.file_name().expect("a folder has a name"));
-    fs::create_dir(&own)?;
+    let held = held_cgroup(&own)?;
     fs::write(own.join("cgroup.procs"), "0")?;
     unshare(CloneFlags::CLONE_NEWCGROUP)?;
     mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), none)?;
@@ -229,7 +229,7 @@ fn cgroup(scratch: &Path) -> std::io::Result<PathBuf> {
     for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
         chown(&Path::new("/sys/fs/cgroup").join(file), Some(owner.into()), Some(owner.into()))?;
     }
-    Ok(own)
+    Ok((own, held))
 }
 
 /// This process is the last in it, so it must go first; then the cgroups that podman made in it.

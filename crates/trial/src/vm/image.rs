@@ -14,7 +14,7 @@ use rst_model::{Cancel, Digest, Hasher};
 
 use super::System;
 use crate::{
-    leftovers::hold,
+    leftovers::Held,
     run::{TrialError, needs},
     stage::Line,
 };
@@ -82,8 +82,7 @@ impl Images<'_> {
         }
         let mirror = (self.mirror)().map_err(unmade)?;
         fs::create_dir_all(&self.folder)?;
-        let making = tempfile::Builder::new().prefix(MAKING).tempdir_in(&self.folder)?;
-        let _held = hold(making.path())?;
+        let making = Held::new(&self.folder, MAKING)?;
         fs::set_permissions(making.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let log = making.path().join("log");
         // All that it starts and mounts ends with it, and it with us.

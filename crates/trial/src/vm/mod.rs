@@ -19,7 +19,7 @@ pub use systems::{Elsewhere, Init, System, elsewhere, systems};
 
 use crate::{
     checks::{self, AFTER_REBOOT, BEFORE_REBOOT},
-    leftovers::{PREFIX, hold, remove},
+    leftovers::{Held, PREFIX},
     person::manifest_of,
     report::{CheckReport, Outcome, Report},
     run::{Trial, TrialError, needs},
@@ -49,20 +49,15 @@ impl Trial {
             return Err(TrialError::NothingToTry);
         }
         enough_memory(&fs::read_to_string("/proc/meminfo")?)?;
-        let scratch = tempfile::Builder::new().prefix(PREFIX).tempdir()?.keep();
-        let held = hold(&scratch)?;
+        let scratch = Held::new(&std::env::temp_dir(), PREFIX)?;
         let run = |system: &System| {
-            let folder = scratch.join(&system.name);
+            let folder = scratch.path().join(&system.name);
             fs::create_dir(&folder)?;
             let ends = self.run_in_machine(system, &folder, images, cancel, &mut heard)?;
             Ok(ends.into_iter().map(|end| end.of(&system.name)).collect())
         };
         let ends: Result<Vec<Vec<_>>, TrialError> = systems.iter().map(run).collect();
-        drop(held);
-        let kept = self.keep.then(|| scratch.clone());
-        if kept.is_none() {
-            remove(&scratch)?;
-        }
+        let kept = self.done_with(scratch)?;
         Ok(Report {
             archive: self.archive_name(),
             checks: ends?.concat(),
