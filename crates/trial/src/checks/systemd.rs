@@ -20,6 +20,8 @@ use crate::{
 };
 
 pub(super) const CHECKS: &[Check] = &[
+    person("cgroups-by-systemd", "In a session a container is a unit of the user's systemd", cgroups_by_systemd),
+    poor("cgroups-without-session", "Where there is no session containers run without systemd's", cgroups_without),
     person("limits-hold", "Limits on memory and processes hold", limits_hold),
     person("processor-limit-holds", "A limit on processor time holds", processor_limit_holds),
     person("out-of-memory", "Who takes more memory than allowed is ended, and that is said", out_of_memory),
@@ -46,6 +48,24 @@ pub(super) const CHECKS: &[Check] = &[
         after_reboot,
     ),
 ];
+
+/// As one runs that nobody has told which manager to take.
+fn cgroups_by_systemd(person: &Person) -> Verdict {
+    let id = person.run("run --detach --name managed --network none small sleep 60")?;
+    let manager = person.run("inspect --format {{.HostConfig.CgroupManager}} managed")?;
+    let units = systemctl(person, "list-units --plain --no-legend --type=scope")?;
+    person.run("rm --force --time 0 managed")?;
+    same(&manager, "systemd")?;
+    contains(&units, &format!("libpod-{id}.scope"))
+}
+
+fn cgroups_without(person: &Person) -> Verdict {
+    let said = person.call("run --rm --network none small true").says()?;
+    if said.contains("systemd") {
+        return failed("systemd is spoken of");
+    }
+    same(&person.run("info --format {{.Host.CgroupManager}}")?, "cgroupfs")
+}
 
 fn limits_hold(person: &Person) -> Verdict {
     let options = "run --rm --network none --memory 64m --pids-limit 50";
