@@ -61,13 +61,16 @@ impl Executor<'_> {
         let _cache_held = self.hold_cache(action)?;
         let log = self.store.log_path(key);
         let says = |word| action.steps.iter().flat_map(|s| &s.commands).flat_map(|c| &c.argv).any(|w| w.contains(word));
-        let slot = self.slots.take(self.cancel)?;
-        // Tools that know no jobserver are told a number, and have that many slots to their end.
-        let more = self.slots.take_free(if says(JOBS) && !says(SLOTS) { self.slots.total() - 1 } else { 0 });
-        let steps = action.steps.iter().map(|step| self.with_numbers(step.clone(), 1 + more.len())).collect();
+        let turn = match (says(SLOTS), says(JOBS)) {
+            (true, _) => self.slots.take_none(),
+            // Tools that know no jobserver are told a number, and have that many slots to their end.
+            (false, true) => self.slots.take(self.slots.total(), self.cancel)?,
+            (false, false) => self.slots.take(1, self.cancel)?,
+        };
+        let steps = action.steps.iter().map(|step| self.with_numbers(step.clone(), turn.count().max(1))).collect();
         let spec = self.spec(action, &work, steps, &log)?;
         let outcome = self.enter(&spec, action, version)?;
-        drop((slot, more));
+        drop(turn);
         let output = scratch.path().join("output");
         fs::create_dir(&output)?;
         collect(&work, &action.collect, &output)?;
@@ -289,7 +292,7 @@ impl Executor<'_> {
         for (path, text) in &seed.files {
             write_file(&work.join(path), text)?;
         }
-        let _slot = self.slots.take(self.cancel)?;
+        let _turn = self.slots.take(1, self.cancel)?;
         let spec = self.spec(seed, &work, seed.steps.clone(), &self.store.log_path(key))?;
         let outcome = self.enter(&spec, seed, "seed")?;
         let cache = work.join("zig-cache");

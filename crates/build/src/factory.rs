@@ -214,7 +214,7 @@ impl Factory<'_> {
                 lane: Lane::Archive,
                 cost: 60.0,
                 run: Box::new(move || {
-                    let _slot = slots.take(self.cancel)?;
+                    let _turn = slots.take(1, self.cancel)?;
                     let files = self.archive(graph, wanted, results)?;
                     archives.lock().expect("no task panics while holding it").insert(place, files);
                     Ok(())

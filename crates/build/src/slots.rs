@@ -1,8 +1,8 @@
 //! How many processes run at once, over all actions: a byte in a FIFO for each free slot. That is GNU make's
 //! jobserver ("POSIX Jobserver Interaction" in its manual), in which cargo and rustc, being told of it in
 //! CARGO_MAKEFLAGS, take part by themselves. (make would too, but from 4.4 on, and older ones end at the word
-//! `fifo`.) Go's tools do so by a script of its driver. Each action holds one slot while it runs; one whose program
-//! knows no jobserver takes more if they are free at the start.
+//! `fifo`.) Go's tools do so by a script of its driver. An action has one slot while it runs; one whose program
+//! knows no jobserver takes more if they are free at the start, and one whose processes all take their own has none.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -37,16 +37,26 @@ pub(crate) struct Slots {
     /// The same file, to wait for a byte without the lock.
     waiting: OwnedFd,
     total: usize,
-    held: AtomicUsize,
+    at_work: AtomicUsize,
 }
 
-/// A slot that is held; given back when dropped.
-pub(crate) struct Slot<'a>(&'a Slots);
+/// An action at work, with the slots that it has until it ends.
+pub(crate) struct Turn<'a> {
+    slots: &'a Slots,
+    count: usize,
+}
 
-impl Drop for Slot<'_> {
+impl Turn<'_> {
+    /// How many processes it may run, all of them in its own slots.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.held.fetch_sub(1, Ordering::SeqCst);
-        self.0.put(1);
+        self.slots.at_work.fetch_sub(1, Ordering::SeqCst);
+        self.slots.put(self.count);
     }
 }
 
@@ -60,7 +70,7 @@ impl Slots {
         let mut options = fs::OpenOptions::new();
         let fifo = options.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path)?;
         let waiting = fifo.file().try_clone()?.into();
-        let slots = Self { folder, fifo: Mutex::new(fifo), waiting, total, held: AtomicUsize::new(0) };
+        let slots = Self { folder, fifo: Mutex::new(fifo), waiting, total, at_work: AtomicUsize::new(0) };
         slots.put(total);
         Ok(slots)
     }
@@ -70,17 +80,19 @@ impl Slots {
         self.total
     }
 
-    /// Waits for a free slot.
-    pub(crate) fn take(&self, cancel: &Cancel) -> Result<Slot<'_>, BuildError> {
+    /// Waits for a free slot, and takes more, if they are free by then, up to this many in all.
+    pub(crate) fn take(&self, most: usize, cancel: &Cancel) -> Result<Turn<'_>, BuildError> {
         loop {
             if cancel.is_cancelled() {
                 return Err(BuildError::Interrupted);
             }
-            if let Some(slot) = self.take_free(1).pop() {
-                return Ok(slot);
+            let count = self.take_free(most);
+            if count > 0 {
+                self.at_work.fetch_add(1, Ordering::SeqCst);
+                return Ok(Turn { slots: self, count });
             }
             // Nobody at work and none free: a program ended without giving back what it took.
-            if self.held.load(Ordering::SeqCst) == 0 {
+            if self.at_work.load(Ordering::SeqCst) == 0 {
                 self.put(self.total);
             }
             // Woken when a byte comes, though another may be faster.
@@ -92,13 +104,16 @@ impl Slots {
         }
     }
 
-    /// So many slots at most, of those that are free now.
-    pub(crate) fn take_free(&self, most: usize) -> Vec<Slot<'_>> {
-        let mut bytes = vec![0; most];
+    /// For an action whose processes all take their own slots.
+    pub(crate) fn take_none(&self) -> Turn<'_> {
+        self.at_work.fetch_add(1, Ordering::SeqCst);
+        Turn { slots: self, count: 0 }
+    }
+
+    /// So many at most, of those that are free now.
+    fn take_free(&self, most: usize) -> usize {
         let mut fifo = self.fifo.lock().expect("no thread panics while holding it");
-        let taken = fifo.read(&mut bytes).unwrap_or(0);
-        self.held.fetch_add(taken, Ordering::SeqCst);
-        (0..taken).map(|_| Slot(self)).collect()
+        fifo.read(&mut vec![0; most]).unwrap_or(0)
     }
 
     /// Lets a work folder have the FIFO.
@@ -130,17 +145,16 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let slots = Slots::new(&store, 3).unwrap();
         let cancel = Cancel::default();
-        let one = slots.take(&cancel).unwrap();
-        assert_eq!(slots.take_free(9).len(), 2);
-        let more = slots.take_free(9);
-        assert!(more.len() == 2 && slots.take_free(1).is_empty());
+        let one = slots.take(1, &cancel).unwrap();
+        let more = slots.take(9, &cancel).unwrap();
+        assert_eq!((one.count(), more.count(), slots.take_free(1)), (1, 2, 0));
         drop((one, more));
         // A program takes all, and dies.
-        let mut stolen = [0; 3];
-        assert_eq!(slots.fifo.lock().unwrap().read(&mut stolen).unwrap(), 3);
-        drop(slots.take(&cancel).unwrap());
-        assert_eq!(slots.take_free(9).len(), 3);
+        let none = slots.take_none();
+        assert_eq!(slots.take_free(3), 3);
+        drop(none);
+        assert_eq!(slots.take(9, &cancel).unwrap().count(), 3);
         cancel.cancel();
-        assert!(matches!(slots.take(&cancel), Err(BuildError::Interrupted)));
+        assert!(matches!(slots.take(1, &cancel), Err(BuildError::Interrupted)));
     }
 }

@@ -15,27 +15,17 @@ pub const CACHE: &str = "/gocache";
 /// The program that writes completions.
 const COMPLETIONS: &str = include_str!("completions.go");
 
-/// Go's tools one at a time in the action's slot, others as the jobserver allows.
+/// Each of Go's tools in a slot of the jobserver's.
 const TOOLS: [&str; 4] = ["-p", "{slots}", "-toolexec", "/b/bin/slot"];
 
-/// Go runs each of its tools through this. One at a time has the slot that the action holds; each of the others
-/// waits for one of the jobserver's (`RST_SLOTS`), or for that one: who waited for the jobserver alone would wait
-/// for ever where every other slot is an action's own. What Go asks a tool about its version, for the keys of its
-/// cache, is answered at once, and as without.
+/// Go runs each of its tools through this, which waits for a slot (`RST_SLOTS`) and gives it back. What Go asks a
+/// tool about its version, for the keys of its cache, is answered at once, and as without.
 const SLOT: &str = r#"#!/bin/sh
 case $2 in -V=*) exec "$@" ;; esac
-own=$TMPDIR/slot slot=
-set -C
-if ! { true >"$own"; } 2>/dev/null; then
-  # bash alone can wait for a while. This shell is what most tools need, and starts in half the time.
-  slot=$(own=$own exec bash -C -c 'exec 2>/dev/null
-    until true >"$own" || IFS= read -r -N 1 -t 0.05 slot <"$RST_SLOTS"; do :; done
-    printf %s "$slot"') || exit
-fi
-set +C
+slot=$(exec dd bs=1 count=1 status=none <"$RST_SLOTS") || exit
 "$@"
 status=$?
-if [ -n "$slot" ]; then printf %s "$slot" >"$RST_SLOTS"; else rm "$own"; fi
+printf %s "$slot" >"$RST_SLOTS"
 exit $status
 "#;
 
@@ -127,34 +117,39 @@ fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use std::{process::Command, thread, time::Duration};
+    use std::{
+        io::{Read as _, Write as _},
+        process::{Child, Command},
+    };
 
-    use fs_err as fs;
+    use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 
-    /// Two builds that hold all the slots there are: neither has more than its own.
     #[test]
-    fn a_tool_that_waits_takes_the_actions_own_slot_when_that_is_free_again() {
+    fn no_more_tools_run_than_there_are_slots_and_all_are_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("tool"), super::SLOT).unwrap();
         assert!(Command::new("mkfifo").arg(path("slots")).status().unwrap().success());
         // As rst holds it: without a writer, opening it to read would wait.
-        let _slots = fs::OpenOptions::new().read(true).write(true).open(path("slots")).unwrap();
-        fs::write(path("slot"), "").unwrap();
-        let mut tool = Command::new("sh");
-        tool.arg(path("tool")).args(["touch", path("ran").to_str().unwrap()]);
-        let mut tool = tool.env("TMPDIR", folder.path()).env("RST_SLOTS", path("slots")).spawn().unwrap();
-        thread::sleep(Duration::from_millis(200));
-        assert!(!path("ran").exists(), "it ran without a slot");
-        fs::remove_file(path("slot")).unwrap();
-        for _ in 0..1000 {
-            if let Some(status) = tool.try_wait().unwrap() {
-                assert!(status.success() && path("ran").exists() && !path("slot").exists());
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
+        let mut options = fs::OpenOptions::new();
+        let mut slots = options.read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(path("slots")).unwrap();
+        slots.write_all(b"++").unwrap();
+        // Each begins with a line, ends with another, and one in three fails.
+        let tool = |number: u32| {
+            let script = "echo begin >>$0; sleep 0.02; echo end >>$0; exit $1";
+            let mut tool = Command::new("sh");
+            tool.arg(path("tool")).args(["sh", "-c", script]).arg(path("said")).arg((number % 3).to_string());
+            tool.env("RST_SLOTS", path("slots")).spawn().unwrap()
+        };
+        let mut tools: Vec<Child> = (0..30).map(tool).collect();
+        let codes: Vec<_> = tools.iter_mut().map(|tool| tool.wait().unwrap().code()).collect();
+        assert_eq!(codes, (0..30).map(|number| Some(number % 3)).collect::<Vec<_>>());
+        let mut at_once = 0;
+        for line in fs::read_to_string(path("said")).unwrap().lines() {
+            at_once += if line == "begin" { 1 } else { -1 };
+            assert!((0..=2).contains(&at_once), "{at_once} at once");
         }
-        tool.kill().unwrap();
-        panic!("it waits for ever");
+        let mut left = [0; 9];
+        assert_eq!(slots.read(&mut left).unwrap(), 2);
     }
 }
