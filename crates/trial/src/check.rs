@@ -16,11 +16,13 @@ pub enum Who {
     Stranger,
     /// Has subordinate ids, and goes again: nothing of theirs must be left.
     Visitor,
+    /// Has subordinate ids, on a host without nft, and may take /dev/net/tun away.
+    Frugal,
 }
 
 impl Who {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Person, Self::Poor, Self::Stranger, Self::Visitor];
+    pub const ALL: [Self; 5] = [Self::Person, Self::Poor, Self::Stranger, Self::Visitor, Self::Frugal];
 
     /// User and group, which the host need not know.
     pub(crate) fn id(self) -> u32 {
@@ -29,6 +31,7 @@ impl Who {
             Self::Poor => 54_322,
             Self::Stranger => 54_323,
             Self::Visitor => 54_324,
+            Self::Frugal => 54_325,
         }
     }
 
@@ -39,6 +42,7 @@ impl Who {
             Self::Poor => Some("poor"),
             Self::Stranger => None,
             Self::Visitor => Some("visitor"),
+            Self::Frugal => Some("frugal"),
         }
     }
 
@@ -48,6 +52,7 @@ impl Who {
             Self::Person => Some(200_000),
             Self::Poor | Self::Stranger => None,
             Self::Visitor => Some(300_000),
+            Self::Frugal => Some(400_000),
         }
     }
 }

@@ -70,12 +70,33 @@ pub(crate) fn furnish(order: &Order) -> bool {
     }
 }
 
+/// In a thread of its own, whose mounts may be its own too.
 fn start(order: &Order, who: Who) -> bool {
+    if who == Who::Frugal
+        && let Err(error) = lack(&order.scratch)
+    {
+        eprintln!("a host that lacks something cannot be furnished: {error}");
+        return false;
+    }
     let mut user = becoming(who);
     user.arg(order.scratch.join("rst"));
     let stage = Stage::User(order.clone(), who);
     user.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
     user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
+}
+
+/// Hides nft from this thread and all that it starts, and lets the user take /dev/net/tun away.
+fn lack(scratch: &Path) -> std::io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    if let Some(nft) = program("nft") {
+        bind(Path::new("/dev/null"), &nft)?;
+    }
+    let net = scratch.join("dev/net");
+    fs::create_dir(&net)?;
+    chown(&net, Some(Who::Frugal.id().into()), Some(Who::Frugal.id().into()))?;
+    device(&net.join("tun"), TUN)?;
+    bind(&net, Path::new("/dev/net"))
 }
 
 /// What root runs a program with as one of the users; the program is its next argument.
@@ -175,15 +196,24 @@ fn file_system(scratch: &Path, kind: &str) -> std::io::Result<()> {
     }
 }
 
+/// Minor numbers of the kernel's miscellaneous devices (its admin-guide/devices.txt).
+const TUN: u64 = 200;
+const FUSE: u64 = 229;
+
+fn device(path: &Path, minor: u64) -> std::io::Result<()> {
+    const MISCELLANEOUS: u64 = 10;
+    mknod(path, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(MISCELLANEOUS, minor))?;
+    permit(path, 0o666)
+}
+
 /// /dev/fuse and /dev/net/tun as most distributions have them: open to all.
 fn devices(scratch: &Path) -> std::io::Result<()> {
     let dev = scratch.join("dev");
     fs::create_dir(&dev)?;
     mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
-    for (name, major, minor) in [("fuse", 10, 229), ("net/tun", 10, 200)] {
+    for (name, minor) in [("fuse", FUSE), ("net/tun", TUN)] {
         let own = dev.join(name.replace('/', "-"));
-        mknod(&own, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))?;
-        permit(&own, 0o666)?;
+        device(&own, minor)?;
         let place = Path::new("/dev").join(name);
         if place.exists() {
             bind(&own, &place)?;
