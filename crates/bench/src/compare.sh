@@ -40,4 +40,9 @@ each none bin/podman run --rm --network none small true
 each pasta bin/podman run --rm --network pasta small true
 each exec bin/podman exec holder /bin/busybox true
 each crun bin/crun --version
+each conmon lib/podman/conmon --version
 each netavark lib/podman/netavark --version
+each aardvark-dns lib/podman/aardvark-dns --version
+each pasta-version lib/podman/pasta --version
+each fuse-overlayfs bin/fuse-overlayfs --version
+each catatonit lib/podman/catatonit --version

@@ -9,13 +9,17 @@ use std::{
 };
 
 use fs_err as fs;
+use rst_model::Manifest;
 use serde::Deserialize;
 
 use crate::report::Part;
 
 /// The Debian suite whose podman is of a version that is built here too.
 const SUITE: &str = "sid";
-const PACKAGES: &str = "podman,crun,conmon,passt,netavark,aardvark-dns,uidmap,hyperfine,busybox-static,iproute2";
+const PACKAGES: &str = "podman,crun,conmon,passt,netavark,aardvark-dns,fuse-overlayfs,catatonit,uidmap,hyperfine,\
+                        busybox-static,iproute2";
+/// What Debian has in /usr/bin, and the archives beside netavark.
+const ELSEWHERE: [&str; 3] = ["conmon", "pasta", "catatonit"];
 /// What all are told, so that the same is compared. Locks in shared memory would be one file for all, which two
 /// libcs lay out differently.
 const CONFIGURATION: &str = r#"[containers]
@@ -30,14 +34,19 @@ const COMPARE: &str = include_str!("compare.sh");
 const USER: u32 = 54_321;
 const HOME: &str = "home/person";
 /// What `compare.sh` measures, and its name there.
-const MEASURED: [(&str, &str); 7] = [
+const MEASURED: [(&str, &str); 12] = [
     ("`podman --version`", "version"),
     ("`podman ps`", "ps"),
     ("`podman run --rm --network none`", "none"),
     ("`podman run --rm --network pasta`", "pasta"),
     ("`podman exec`", "exec"),
     ("`crun --version`", "crun"),
+    ("`conmon --version`", "conmon"),
     ("`netavark --version`", "netavark"),
+    ("`aardvark-dns --version`", "aardvark-dns"),
+    ("`pasta --version`", "pasta-version"),
+    ("`fuse-overlayfs --version`", "fuse-overlayfs"),
+    ("`catatonit --version`", "catatonit"),
 ];
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -52,12 +61,17 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     run(Command::new("mmdebstrap").args(["--variant=minbase", lag, &packages, SUITE]).arg(&root))?;
     furnish(&root)?;
     let mut folders = vec!["/usr".to_owned()];
+    let mut owners = vec!["Debian's".to_owned()];
     for archive in archives {
         let folder = format!("/opt/{}", folders.len());
         let place = root.join(folder.trim_start_matches('/'));
         fs::create_dir_all(&place)?;
-        run(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(place))?;
+        run(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(&place))?;
         folders.push(folder);
+        let manifest: Manifest =
+            serde_json::from_str(&fs::read_to_string(place.join("share/rst/podman.manifest.json"))?)?;
+        let others = manifest.components.iter().filter(|(_, component)| component.overridden);
+        owners.push(others.fold("ours".to_owned(), |owner, (name, _)| format!("{owner} with another {name},")));
     }
     // The namespaces end with this process, and all that runs in them.
     let mut world = Command::new("unshare");
@@ -65,10 +79,9 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     world.args(["sh", "-c", ENTER, "enter.sh"]).arg(&root).arg(format!("/{HOME}"));
     run(world.args(["sh", "-c", COMPARE, "compare.sh"]).args(&folders))?;
     let versions = fs::read_to_string(root.join(HOME).join("versions"))?;
-    let owners = ["Debian's"].into_iter().chain(std::iter::repeat("ours"));
-    let names = owners.zip(versions.lines()).map(|(owner, said)| said.replace("podman version", owner));
-    let names: Vec<_> = names.collect();
-    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, medians(&root.join(HOME).join(format!("{name}.json")))?)));
+    let names: Vec<_> =
+        owners.iter().zip(versions.lines()).map(|(owner, said)| said.replace("podman version", owner)).collect();
+    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, costs(&root.join(HOME).join(format!("{name}.json")))?)));
     Part::Containers.write(project, &table(&names, &rows.collect::<Outcome<Vec<_>>>()?))?;
     Ok(())
 }
@@ -91,13 +104,23 @@ fn furnish(root: &Path) -> Outcome {
         let text = fs::read_to_string(&path).unwrap_or_default();
         fs::write(path, text + &lines)?;
     }
+    for name in ELSEWHERE {
+        fs::os::unix::fs::symlink(format!("/usr/bin/{name}"), root.join("usr/lib/podman").join(name))?;
+    }
     let home = root.join(HOME);
     fs::create_dir_all(&home)?;
     Ok(std::os::unix::fs::chown(home, Some(USER), Some(USER))?)
 }
 
-/// Of each command's runs, in seconds. As hyperfine 2 writes it, which is that suite's.
-fn medians(path: &Path) -> Outcome<Vec<f64>> {
+/// Of a command's runs, the medians.
+struct Cost {
+    seconds: f64,
+    /// The most memory at once.
+    bytes: f64,
+}
+
+/// Of each folder's command. As hyperfine 2 writes it, which is that suite's.
+fn costs(path: &Path) -> Outcome<Vec<Cost>> {
     #[derive(Deserialize)]
     struct Report {
         results: Vec<Entry>,
@@ -109,25 +132,32 @@ fn medians(path: &Path) -> Outcome<Vec<f64>> {
     #[derive(Deserialize)]
     struct Measurement {
         time_wall_clock: Quantity,
+        memory_peak_resident: Quantity,
     }
     #[derive(Deserialize)]
     struct Quantity {
         value: f64,
     }
     let report: Report = serde_json::from_str(&fs::read_to_string(path)?)?;
-    let median = |entry: &Entry| {
-        let mut all: Vec<_> = entry.measurements.iter().map(|measurement| measurement.time_wall_clock.value).collect();
+    let median = |entry: &Entry, what: fn(&Measurement) -> f64| -> Outcome<f64> {
+        let mut all: Vec<_> = entry.measurements.iter().map(what).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied().ok_or_else(|| format!("{}: no run", path.display()).into())
     };
-    report.results.iter().map(median).collect()
+    let cost = |entry: &Entry| {
+        let seconds = median(entry, |one| one.time_wall_clock.value)?;
+        Ok(Cost { seconds, bytes: median(entry, |one| one.memory_peak_resident.value)? })
+    };
+    report.results.iter().map(cost).collect()
 }
 
-fn table(names: &[String], rows: &[(&str, Vec<f64>)]) -> String {
-    let mut text = format!("\n| milliseconds, median | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
-    for (what, medians) in rows {
-        let base = medians.first().copied().unwrap_or(f64::NAN);
-        let cells = medians.iter().map(|median| format!("{:.1} ({:.2})", median * 1e3, median / base));
+fn table(names: &[String], rows: &[(&str, Vec<Cost>)]) -> String {
+    let mut text = format!("\n| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (what, costs) in rows {
+        let base = costs.first().map_or(f64::NAN, |cost| cost.seconds);
+        let cells = costs.iter().map(|cost| {
+            format!("{:.1} ms ({:.2}), {:.1} MB", cost.seconds * 1e3, cost.seconds / base, cost.bytes / 1e6)
+        });
         let _ = writeln!(text, "| {what} | {} |", cells.collect::<Vec<_>>().join(" | "));
     }
     text.push('\n');
