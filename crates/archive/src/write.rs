@@ -72,13 +72,34 @@ pub enum WriteError {
     Io(#[from] io::Error),
 }
 
-/// zstd's window, as a power of two. Decoders take up to 27 without being told.
-const WINDOW_LOG: u32 = 26;
-/// zstd's search tables, as powers of two: half of level 19's for chains, which saves 32 MB of memory.
-const CHAIN_LOG: u32 = 23;
-const HASH_LOG: u32 = 22;
-/// The table of long distance matching: 2^19 instead of 2^22 entries saves 29 MB and costs 58 kB.
-const LDM_HASH_LOG: u32 = 19;
+/// For [`Compression::Zstd`]. Sizes are powers of two: decoders take a window of up to 2^27 without being told; half of
+/// level 19's table for chains saves 32 MB of memory; 2^19 instead of 2^22 entries for long distances save 29 MB, and
+/// cost 58 kB.
+const SMALL: [CParameter; 6] = [
+    CParameter::CompressionLevel(19),
+    CParameter::WindowLog(26),
+    CParameter::ChainLog(23),
+    CParameter::HashLog(22),
+    CParameter::EnableLongDistanceMatching(true),
+    CParameter::LdmHashLog(19),
+];
+/// For [`Compression::ZstdDraft`].
+const FAST: [CParameter; 1] = [CParameter::CompressionLevel(1)];
+
+impl Compression {
+    /// All that decides the bytes, for keys.
+    pub fn settings(self) -> String {
+        format!("{self:?} {:?}", self.zstd())
+    }
+
+    fn zstd(self) -> &'static [CParameter] {
+        match self {
+            Self::Zstd => &SMALL,
+            Self::ZstdDraft => &FAST,
+            Self::Gzip => &[],
+        }
+    }
+}
 
 /// Writes an archive: sorted, owned by 0:0, every time `epoch` (seconds since 1970), folders first.
 pub fn write(
@@ -91,16 +112,11 @@ pub fn write(
     let out = BufWriter::with_capacity(1 << 20, fs::File::create(to)?);
     let out = match compression {
         Compression::Zstd | Compression::ZstdDraft => {
-            let level = if compression == Compression::Zstd { 19 } else { 1 };
             // One thread: more would change the bytes.
-            let mut encoder = zstd::Encoder::new(out, level)?;
+            let mut encoder = zstd::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?;
             encoder.include_checksum(true)?;
-            if compression == Compression::Zstd {
-                encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
-                encoder.set_parameter(CParameter::ChainLog(CHAIN_LOG))?;
-                encoder.set_parameter(CParameter::HashLog(HASH_LOG))?;
-                encoder.long_distance_matching(true)?;
-                encoder.set_parameter(CParameter::LdmHashLog(LDM_HASH_LOG))?;
+            for parameter in compression.zstd() {
+                encoder.set_parameter(*parameter)?;
             }
             write_tar(&entries, epoch, &mut encoder)?;
             encoder.finish()?

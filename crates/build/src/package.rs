@@ -58,8 +58,7 @@ impl Assembled {
 
     fn pack(&self, factory: &Factory, compression: Compression) -> Result<Digest, BuildError> {
         let top = format!("{}-v{}", self.tool, self.wanted.version);
-        let key =
-            Digest::of_json(&("package", FORMAT, rst_archive::FORMAT, self.tree, &top, format!("{compression:?}")));
+        let key = Digest::of_json(&("package", FORMAT, rst_archive::FORMAT, self.tree, &top, compression.settings()));
         if let Some(result) = factory.store.result(key) {
             return Ok(result.output);
         }
