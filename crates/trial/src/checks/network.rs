@@ -54,7 +54,7 @@ fn host(person: &Person) -> Verdict {
     same(&person.script("run --rm --network host", "wc -l < /proc/net/dev")?, &interfaces.to_string())
 }
 
-fn pasta(person: &Person) -> Verdict {
+pub(super) fn pasta(person: &Person) -> Verdict {
     let script = "ip -4 -o addr show scope global | wc -l";
     same(&person.script("run --rm --network pasta", script)?, "1")
 }

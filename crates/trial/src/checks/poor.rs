@@ -1,7 +1,7 @@
 //! With neither subordinate ids nor a cgroup: clusters, storage boxes, hosts of others. And those whom
 //! /etc/passwd does not know.
 
-use super::{HELLO, poor, stranger};
+use super::{HELLO, network::pasta, poor, stranger};
 use crate::{
     check::{Check, Verdict, contains, failed, same},
     person::Person,
@@ -30,10 +30,6 @@ fn several_owners(person: &Person) -> Verdict {
     let owner = person.run("run --rm --network none several /busybox stat -c %u /busybox");
     person.run("rmi several")?;
     same(&owner?, "0")
-}
-
-fn pasta(person: &Person) -> Verdict {
-    same(&person.script("run --rm --network pasta", "ip -4 -o addr show scope global | wc -l")?, "1")
 }
 
 fn one_id_is_said(person: &Person) -> Verdict {
