@@ -69,7 +69,7 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
         run(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(&place))?;
         folders.push(folder);
         let manifest: Manifest =
-            serde_json::from_str(&fs::read_to_string(place.join("share/rst/podman.manifest.json"))?)?;
+            serde_json::from_str(&fs::read_to_string(place.join(Manifest::path("podman").as_str()))?)?;
         let others = manifest.components.iter().filter(|(_, component)| component.overridden);
         owners.push(others.fold("ours".to_owned(), |owner, (name, _)| format!("{owner} with another {name},")));
     }

@@ -14,7 +14,6 @@ use crate::{
     error::BuildError,
     factory::Factory,
     graph::{Graph, NodeId, WantedArchive},
-    prove::manifest_path,
     supply::sources,
 };
 
@@ -107,7 +106,7 @@ impl Assembled {
             }
         }
         let text = serde_json::to_string_pretty(&manifest).expect("plain data") + "\n";
-        let at = manifest_path(variant.tool.get_ref());
+        let at = Manifest::path(variant.tool.get_ref());
         let kind = Kind::File { executable: false, digest: Digest::of(&text), size: text.len() as u64 };
         contents.insert(at, Contents { kind, bytes: Bytes::Text(text) });
         let tree = lay_out(factory, &contents)?;

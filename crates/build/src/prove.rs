@@ -26,7 +26,7 @@ impl Assembled {
             Some(factory.store.tree_path(*output).join(TWINS))
         };
         let machine = [factory.store.root(), &factory.project.root].map(|path| path.display().to_string());
-        let report = prove_files(&top, &manifest_path(&self.tool), &self.manifest, twins, &machine, true);
+        let report = prove_files(&top, &Manifest::path(&self.tool), &self.manifest, twins, &machine, true);
         if !report.passed() {
             let lines: Vec<_> = report.failures().map(|failure| failure.to_string()).collect();
             return Err(BuildError::Proof {
@@ -52,11 +52,6 @@ pub fn prove_tree(store: &Store, top: &Path, at: &RelPath, manifest: &Manifest, 
     let mut report = prove_files(top, at, manifest, twins, &[], symbols);
     report.subjects.insert(0, rst_proof::prove_contents(top, at, manifest));
     report
-}
-
-/// Where an archive's manifest lies in it.
-pub(crate) fn manifest_path(tool: &str) -> RelPath {
-    RelPath::new(&format!("share/rst/{tool}.manifest.json")).expect("a plain name")
 }
 
 fn prove_files(

@@ -71,6 +71,13 @@ pub struct Manifest {
     pub files: BTreeMap<RelPath, ManifestFile>,
 }
 
+impl Manifest {
+    /// Where it lies in an archive of this tool.
+    pub fn path(tool: &str) -> RelPath {
+        RelPath::new(&format!("share/rst/{tool}.manifest.json")).expect("a plain name")
+    }
+}
+
 /// A pinned source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestSource {

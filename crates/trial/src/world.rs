@@ -50,8 +50,8 @@ pub(crate) fn first(order: Order) -> bool {
 
 /// Furnishes the namespaces and starts this program again as each of the users.
 pub(crate) fn furnish(order: &Order) -> bool {
-    let (cgroup, _held) = match furnishings(order) {
-        Ok(held) => held,
+    let cgroup = match furnishings(order) {
+        Ok(cgroup) => cgroup,
         Err(error) => {
             eprintln!("the namespaces cannot be furnished: {error}");
             return false;
@@ -61,7 +61,7 @@ pub(crate) fn furnish(order: &Order) -> bool {
         let users: Vec<_> = Who::ALL.into_iter().map(|who| scope.spawn(move || start(order, who))).collect();
         users.into_iter().all(|user| user.join().expect("starting a user does not panic"))
     });
-    match leave(&cgroup) {
+    match leave(cgroup.path()) {
         Ok(()) => passed,
         Err(error) => {
             eprintln!("a cgroup is left: {error}");
@@ -88,7 +88,6 @@ fn start(order: &Order, who: Who) -> bool {
 /// Hides nft from this thread and all that it starts, and lets the user take /dev/net/tun away.
 fn lack(scratch: &Path) -> std::io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
     if let Some(nft) = program("nft") {
         bind(Path::new("/dev/null"), &nft)?;
     }
@@ -117,7 +116,8 @@ pub(crate) fn homes(order: &Order) -> std::io::Result<()> {
     Ok(())
 }
 
-fn furnishings(order: &Order) -> std::io::Result<(PathBuf, fs::File)> {
+/// Gives their cgroup, held.
+fn furnishings(order: &Order) -> std::io::Result<fs::File> {
     let scratch = &order.scratch;
     own_tmp(scratch)?;
     permit(scratch, 0o755)?;
@@ -245,21 +245,21 @@ pub(crate) fn network() -> std::io::Result<()> {
 }
 
 /// A cgroup of version 2 that is the first user's, and all that they see.
-fn cgroup(scratch: &Path) -> std::io::Result<(PathBuf, fs::File)> {
+fn cgroup(scratch: &Path) -> std::io::Result<fs::File> {
     let whole = scratch.join("cgroup");
     fs::create_dir(&whole)?;
     let none = None::<&str>;
     mount(Some("cgroup2"), &whole, Some("cgroup2"), MsFlags::empty(), none)?;
     let own = whole.join(scratch.file_name().expect("a folder has a name"));
-    let held = held_cgroup(&own)?;
-    fs::write(own.join("cgroup.procs"), "0")?;
+    let own = held_cgroup(&own)?;
+    fs::write(own.path().join("cgroup.procs"), "0")?;
     unshare(CloneFlags::CLONE_NEWCGROUP)?;
     mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), none)?;
     let owner = Who::Person.id();
     for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
         chown(&Path::new("/sys/fs/cgroup").join(file), Some(owner.into()), Some(owner.into()))?;
     }
-    Ok((own, held))
+    Ok(own)
 }
 
 /// This process is the last in it, so it must go first; then the cgroups that podman made in it.

@@ -4,7 +4,7 @@ use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use fs_err as fs;
 
-use super::{HELLO, Run, check, person};
+use super::{HELLO, Run, WITH_NETAVARK, check, person};
 use crate::{
     check::{Check, Verdict, Who, contains, same},
     person::Person,
@@ -126,7 +126,7 @@ fn without_newuidmap(person: &Person) -> Verdict {
 }
 
 const fn frugal(name: &'static str, says: &'static str, run: Run) -> Check {
-    check(Who::Frugal, &["bin/podman", "lib/podman/netavark"], name, says, run)
+    check(Who::Frugal, WITH_NETAVARK, name, says, run)
 }
 
 fn without_nft(person: &Person) -> Verdict {

@@ -81,7 +81,7 @@ const fn person(name: &'static str, says: &'static str, run: Run) -> Check {
 
 /// The same, of an archive that has what bridge networks need.
 const fn with_netavark(name: &'static str, says: &'static str, run: Run) -> Check {
-    check(Who::Person, &["bin/podman", "lib/podman/netavark"], name, says, run)
+    check(Who::Person, WITH_NETAVARK, name, says, run)
 }
 
 /// A check by someone who has neither subordinate ids nor a cgroup.
@@ -95,6 +95,7 @@ const fn stranger(name: &'static str, says: &'static str, run: Run) -> Check {
 }
 
 const PODMAN: &[&str] = &["bin/podman"];
+const WITH_NETAVARK: &[&str] = &["bin/podman", "lib/podman/netavark"];
 
 const fn check(who: Who, needs: &'static [&'static str], name: &'static str, says: &'static str, run: Run) -> Check {
     Check { name, says, who, needs, when: When::Always, run }

@@ -6,7 +6,7 @@ use fs_err as fs;
 use nix::unistd::geteuid;
 use walkdir::WalkDir;
 
-use super::{Run, check, processes};
+use super::{Run, WITH_NETAVARK, check, processes};
 use crate::{
     check::{Check, Verdict, Who, failed, patiently, same},
     person::Person,
@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[visitor(
 )];
 
 const fn visitor(name: &'static str, says: &'static str, run: Run) -> Check {
-    check(Who::Visitor, &["bin/podman", "lib/podman/netavark"], name, says, run)
+    check(Who::Visitor, WITH_NETAVARK, name, says, run)
 }
 
 /// All that belongs to this user or their subordinate ids, where any user can write, and is none of the trial's.
