@@ -8,14 +8,14 @@ use std::{
 
 use fs_err as fs;
 use globset::GlobBuilder;
-use rst_model::{Collect, RelPath};
+use rst_model::{Action, Collect, RelPath};
 
 use crate::{compose::LICENSES, error::BuildError};
 
-/// Copies what each rule names from the work folder to the output folder.
-pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(), BuildError> {
+/// Copies what each rule of an action names from the work folder to the output folder, and adds its links.
+pub(crate) fn collect(work: &Path, action: &Action, output: &Path) -> Result<(), BuildError> {
     let work = fs::canonicalize(work)?;
-    for rule in rules {
+    for rule in &action.collect {
         let found = matching(&work, rule)?;
         if found.is_empty() && !rule.optional {
             let key = if rule.to.starts_with(LICENSES) { "license-files" } else { "[install]" };
@@ -32,6 +32,11 @@ pub(crate) fn collect(work: &Path, rules: &[Collect], output: &Path) -> Result<(
             };
             take(&work, file, &output.join(checked(&to)?))?;
         }
+    }
+    for (at, target) in &action.links {
+        let link = output.join(at);
+        fs::create_dir_all(link.parent().expect("below the output folder"))?;
+        fs::os::unix::fs::symlink(at.link_to(target), link)?;
     }
     Ok(())
 }

@@ -93,6 +93,7 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
         env,
         steps,
         collect: collect(node, &context, &plan.products),
+        links: links(node),
         unsandboxed: graph.unsandboxed,
     }
 }
@@ -153,7 +154,7 @@ fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
         let from = match install {
             Install::Everywhere(from) => from,
             Install::On { from, arch } if *arch == node.platform.arch => from,
-            Install::On { .. } => continue,
+            Install::On { .. } | Install::Link { .. } => continue,
         };
         let from = context.fill(from);
         let from = match from.strip_prefix("/b/") {
@@ -174,11 +175,19 @@ fn collect(node: &Node, context: &Context, products: &str) -> Vec<Collect> {
     collect
 }
 
+fn links(node: &Node) -> BTreeMap<RelPath, RelPath> {
+    let links = node.component.install.iter().filter_map(|(at, install)| match install {
+        Install::Link { link } => Some((path(at), link.clone())),
+        Install::Everywhere(_) | Install::On { .. } => None,
+    });
+    links.collect()
+}
+
 /// Where in an output tree the unstripped programs are.
 pub const TWINS: &str = ".twins";
 /// Where in an output tree the licence texts are, a folder for each component.
 pub const LICENSES: &str = ".licenses";
 
 fn path(text: &str) -> RelPath {
-    RelPath::new(text).expect("a constant below the work folder")
+    RelPath::new(text).expect("a constant, or checked with its recipe")
 }

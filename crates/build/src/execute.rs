@@ -73,7 +73,7 @@ impl Executor<'_> {
         drop(turn);
         let output = scratch.path().join("output");
         fs::create_dir(&output)?;
-        collect(&work, &action.collect, &output)?;
+        collect(&work, action, &output)?;
         let result = ActionResult {
             output: self.store.adopt(&output)?,
             seconds: begun.elapsed().as_secs_f64(),

@@ -252,6 +252,21 @@ fn an_install_path_that_leads_out_is_underlined() {
 }
 
 #[test]
+fn a_link_to_what_is_not_installed_is_underlined() {
+    let shop = Shop::new();
+    shop.recipe("program", "", "[cc]\n[install]\n\"bin/hello\" = \"hello\"\n\"bin/hi\" = { link = \"bin/helo\" }\n");
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+     × [install]: `bin/hi` would be a link to what is not installed
+       ╭─[build/recipes/program.toml:10:22]
+     9 │ "bin/hello" = "hello"
+    10 │ "bin/hi" = { link = "bin/helo" }
+       ·                      ────┬───
+       ·                          ╰── here
+       ╰────
+    "#);
+}
+
+#[test]
 fn a_license_pattern_that_is_none_is_underlined() {
     let shop = Shop::new();
     shop.recipe("program", "license-files = [\"LICENSE[\"]\n", "");

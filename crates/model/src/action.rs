@@ -72,6 +72,9 @@ pub struct Action {
     pub steps: Vec<Step>,
     /// What is taken.
     pub collect: Vec<Collect>,
+    /// Symbolic links added to that: path → what it leads to, also in the output tree.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<RelPath, RelPath>,
     /// A cache that changes how long it takes but not what comes out.
     pub cache: Option<CacheMount>,
     /// Whether it runs on the host itself (`--no-sandbox`), and so sees all that the host has.

@@ -61,6 +61,11 @@ impl RelPath {
         (!rest.is_empty()).then(|| Self(rest.join("/")))
     }
 
+    /// What a symbolic link at this path has to hold to lead to another.
+    pub fn link_to(&self, target: &RelPath) -> String {
+        "../".repeat(self.0.matches('/').count()) + &target.0
+    }
+
     /// Every folder above this path, outermost first.
     pub fn ancestors(&self) -> impl Iterator<Item = RelPath> + '_ {
         self.0.match_indices('/').map(|(at, _)| Self(self.0[..at].to_owned()))
@@ -111,6 +116,13 @@ mod tests {
         assert_eq!(RelPath::new("a/../b"), Err(PathError::Parent("a/../b".into())));
         assert_eq!(RelPath::new("./"), Err(PathError::Empty));
         assert!(matches!(RelPath::new("a\nb"), Err(PathError::Control(_))));
+    }
+
+    #[test]
+    fn a_link_leads_from_its_own_folder() {
+        let (link, target) = (RelPath::new("lib/podman/quadlet").unwrap(), RelPath::new("bin/podman").unwrap());
+        assert_eq!(link.link_to(&target), "../../bin/podman");
+        assert_eq!(target.link_to(&RelPath::new("top").unwrap()), "../top");
     }
 
     proptest! {

@@ -104,6 +104,11 @@ impl Person {
         self.top.join("bin/podman")
     }
 
+    /// Whether that is of this line.
+    pub(crate) fn has_podman(&self, line: &str) -> bool {
+        self.manifest.components.get("podman").is_some_and(|podman| podman.version.in_line(line))
+    }
+
     /// This program, where every user can run it.
     pub(crate) fn own_program(&self) -> PathBuf {
         self.scratch.join("rst")
@@ -136,6 +141,11 @@ impl Person {
     /// A folder that nobody can write to.
     pub(crate) fn read_only(&self) -> Verdict<PathBuf> {
         self.place(world::READ_ONLY)
+    }
+
+    /// A folder of a file system that keeps no extended attributes.
+    pub(crate) fn bare(&self) -> Verdict<PathBuf> {
+        self.place(world::BARE)
     }
 
     /// A folder of a file system of this kind.
@@ -259,6 +269,14 @@ impl Call<'_> {
     /// Another program than the archive's podman.
     pub(crate) fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
+        self
+    }
+
+    /// Started by another program of the host's, which takes what it starts after these arguments of its own.
+    pub(crate) fn run_by<'w>(mut self, by: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
+        let started = std::mem::replace(&mut self.program, program(by).unwrap_or_else(|| by.into()));
+        let own = words.into_iter().map(str::to_owned).chain([started.display().to_string()]);
+        self.arguments.splice(0..0, own);
         self
     }
 

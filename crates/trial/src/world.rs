@@ -167,6 +167,8 @@ fn permit(path: &Path, mode: u32) -> std::io::Result<()> {
 pub(crate) const NOEXEC: &str = "noexec";
 /// Where nobody can write.
 pub(crate) const READ_ONLY: &str = "read-only";
+/// Where no file can have an extended attribute, as on NFS.
+pub(crate) const BARE: &str = "bare";
 
 /// File systems that a home may lie on.
 fn places(scratch: &Path) -> std::io::Result<()> {
@@ -175,7 +177,10 @@ fn places(scratch: &Path) -> std::io::Result<()> {
     mount(Some("tmpfs"), &noexec, Some("tmpfs"), MsFlags::MS_NOEXEC, Some("mode=1777"))?;
     let read_only = scratch.join(READ_ONLY);
     fs::create_dir(&read_only)?;
-    Ok(mount(Some("tmpfs"), &read_only, Some("tmpfs"), MsFlags::MS_RDONLY, Some("mode=1777"))?)
+    mount(Some("tmpfs"), &read_only, Some("tmpfs"), MsFlags::MS_RDONLY, Some("mode=1777"))?;
+    let bare = scratch.join(BARE);
+    fs::create_dir(&bare)?;
+    Ok(mount(Some("ramfs"), &bare, Some("ramfs"), MsFlags::empty(), Some("mode=1777"))?)
 }
 
 /// Of these there is one each in a folder of its name, if a check asks for it.

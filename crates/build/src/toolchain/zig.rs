@@ -138,6 +138,7 @@ impl Libc {
             env,
             steps: vec![Step { commands: vec![Command { argv, cwd: Action::WORK.to_owned(), env: BTreeMap::new() }] }],
             collect: Vec::new(),
+            links: BTreeMap::new(),
             cache: None,
             unsandboxed: false,
         }

@@ -174,7 +174,7 @@ pub enum Vendor {
 }
 
 /// Which file of the build becomes a file of the output: a path or pattern, with `{cpu}`, `{rust}`
-/// and `{dest}`; or that for one architecture.
+/// and `{dest}`; or that for one architecture; or a symbolic link to another file of the output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Install {
@@ -186,5 +186,10 @@ pub enum Install {
         from: String,
         /// The only architecture that has it.
         arch: Arch,
+    },
+    /// A symbolic link to something else that is installed.
+    Link {
+        /// The path of that in the output.
+        link: RelPath,
     },
 }

@@ -287,8 +287,16 @@ impl Page {
             if let Err(error) = RelPath::new(to.trim_end_matches('/')) {
                 return Err(self.value_error(self.place_of(to), format!("[install]: {error}"), "here", None));
             }
-            let (Install::Everywhere(from) | Install::On { from, .. }) = from;
-            self.check_pattern(from.strip_prefix("/b/").unwrap_or(from), "[install]")?;
+            match from {
+                Install::Everywhere(from) | Install::On { from, .. } => {
+                    self.check_pattern(from.strip_prefix("/b/").unwrap_or(from), "[install]")?;
+                }
+                Install::Link { link } if install.contains_key(link.as_str()) => {}
+                Install::Link { link } => {
+                    let message = format!("[install]: `{to}` would be a link to what is not installed");
+                    return Err(self.value_error(self.place_of(link.as_str()), message, "here", None));
+                }
+            }
         }
         Ok(())
     }

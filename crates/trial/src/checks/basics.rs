@@ -6,8 +6,9 @@ use fs_err as fs;
 
 use super::{HELLO, person, with_netavark};
 use crate::{
-    check::{Check, Miss, Verdict, contains, failed, patiently, same},
+    check::{Check, Miss, Verdict, contains, failed, impossible, patiently, same},
     person::Person,
+    world::program,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -27,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     person("pod", "Containers of a pod share a network and a name", pod),
     person("kube", "A pod is played from YAML, and played down again", kube),
     person("service", "The API is served on a socket, and podman --remote and podman-remote use it", service),
+    person("completions", "The shell completes podman's commands and options", completions),
     person("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
 ];
 
@@ -238,6 +240,15 @@ fn service(person: &Person) -> Verdict {
         let named = person.call(&format!("--url {url} {HELLO}")).program(person.top.join("bin/podman-remote"));
         same(&named.prints()?, "hello")
     })
+}
+
+/// Bash takes the file that README names; what it and the other shells then ask podman is the same for all.
+fn completions(person: &Person) -> Verdict {
+    contains(&person.run("__complete run --netw")?, "--network\t")?;
+    let Some(bash) = program("bash") else { return impossible("bash is not installed") };
+    let file = person.top.join("share/bash-completion/completions/podman").display().to_string();
+    let known = person.call("-c").program(bash).with(["source \"$0\" && complete -p podman", &file]).prints()?;
+    contains(&known, "podman")
 }
 
 fn quadlet(person: &Person) -> Verdict {

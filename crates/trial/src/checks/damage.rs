@@ -4,11 +4,10 @@ use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use fs_err as fs;
 
-use super::{HELLO, Run, WITH_NETAVARK, check, person};
+use super::{HELLO, person};
 use crate::{
-    check::{Check, Verdict, Who, contains, same},
+    check::{Check, Verdict, contains, same},
     person::Person,
-    world::program,
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -24,9 +23,6 @@ pub(super) const CHECKS: &[Check] = &[
     person("home-absent", "A home that is not there is made or named", home_absent),
     person("no-runtime-dir", "Without XDG_RUNTIME_DIR containers run", no_runtime_dir),
     person("folder-noexec", "From a folder without execution nothing starts, and the shell says so", folder_noexec),
-    person("host-without-newuidmap", "A host without newuidmap is told which package has it", without_newuidmap),
-    frugal("host-without-nft", "A host without nft is told what to install and what works without", without_nft),
-    frugal("host-without-tun", "A host without /dev/net/tun is told how to get it and what works without", without_tun),
 ];
 
 /// With another file in place of one of the archive, or none, whatever then happens.
@@ -110,54 +106,4 @@ fn folder_noexec(person: &Person) -> Verdict {
     let said = call.complains(126);
     fs::remove_file(&copy)?;
     contains(&said?, "Permission denied")
-}
-
-/// With a home of its own, since podman's pause process knows of the ids.
-fn without_newuidmap(person: &Person) -> Verdict {
-    let tools = person.home.join("tools");
-    fs::create_dir(&tools)?;
-    for name in ["sh", "ls"] {
-        let Some(path) = program(name) else { continue };
-        fs::os::unix::fs::symlink(path, tools.join(name))?;
-    }
-    let ran = person.other_home("other")?.call("info").env("PATH", &tools).ends()?;
-    contains(&ran.err, "newuidmap")?;
-    contains(&ran.err, "uidmap")
-}
-
-const fn frugal(name: &'static str, says: &'static str, run: Run) -> Check {
-    check(Who::Frugal, WITH_NETAVARK, name, says, run)
-}
-
-fn without_nft(person: &Person) -> Verdict {
-    person.run("network create net")?;
-    let complaint = person.call("run --rm --network net small true").refuses()?;
-    for part in ["bridge", "package nftables", "--network pasta"] {
-        contains(&complaint, part)?;
-    }
-    person.run("network rm net")?;
-    person.run("run --rm --network pasta small true").map(drop)
-}
-
-fn without_tun(person: &Person) -> Verdict {
-    let (tun, away) = (Path::new("/dev/net/tun"), Path::new("/dev/net/away"));
-    fs::rename(tun, away)?;
-    let verdict = as_without_tun(person);
-    fs::rename(away, tun)?;
-    verdict
-}
-
-fn as_without_tun(person: &Person) -> Verdict {
-    let complaint = person.call("run --rm --network pasta small true").refuses()?;
-    for part in ["/dev/net/tun", "modprobe tun", "--network host"] {
-        contains(&complaint, part)?;
-    }
-    // Podman 5.8 builds without.
-    let built = person.call("build --no-cache --tag built context").ends()?;
-    if built.code != 0 {
-        contains(&built.err, "modprobe tun")?;
-    }
-    person.run("build --no-cache --network host --tag built context")?;
-    person.run("run --rm --network none built true")?;
-    person.run("rmi built").map(drop)
 }

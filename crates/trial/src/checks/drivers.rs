@@ -17,6 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
     person("storage-on-ext4", "The same on ext4", on_ext4).when(When::Long),
     person("storage-on-xfs", "The same on xfs", on_xfs).when(When::Long),
     person("storage-on-btrfs", "The same on btrfs, by the driver overlay", on_btrfs).when(When::Long),
+    person("storage-on-bare", "The same where no file can have extended attributes, as on NFS", on_bare),
     person(
         "storage-keeps-its-driver",
         "A storage keeps the driver it began with, whatever is asked for later",
@@ -72,13 +73,18 @@ fn fuse_overlayfs(person: &Person) -> Verdict {
     contains(&mounted, "fuse.fuse-overlayfs")
 }
 
-/// In a home whose storage lies in that folder, which is of that kind, as statfs(2) names it.
+/// In a home whose storage lies in that folder, which is of that kind, as statfs(2) names it, and by native overlay.
 fn used_on(person: &Person, folder: &Path, kind: &str) -> Verdict {
+    used_with(person, folder, kind, "overlay true")
+}
+
+/// The same, whatever becomes of overlay there.
+fn used_with(person: &Person, folder: &Path, kind: &str, driver: &str) -> Verdict {
     let place = tempfile::Builder::new().prefix("storage").tempdir_in(folder)?;
     let home = person.other_home(&format!("of-{kind}"))?;
     let root = place.path().join("storage");
     configure(&home.path, &format!("[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\n", root.display()))?;
-    same(&home.run(DRIVER)?, "overlay true")?;
+    same(&home.run(DRIVER)?, driver)?;
     same(&home.run("info --format '{{index .Store.GraphStatus \"Backing Filesystem\"}}'")?, kind)?;
     used(&home)?;
     drop(home);
@@ -90,6 +96,10 @@ fn on_tmpfs(person: &Person) -> Verdict {
         true => used_on(person, Path::new("/tmp"), "tmpfs"),
         false => impossible("/tmp is no tmpfs"),
     }
+}
+
+fn on_bare(person: &Person) -> Verdict {
+    used_with(person, &person.bare()?, "ramfs", "overlay false")
 }
 
 fn on_ext4(person: &Person) -> Verdict {

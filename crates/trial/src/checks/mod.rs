@@ -7,6 +7,7 @@ mod damage;
 mod docker;
 mod drivers;
 mod health;
+mod host;
 mod images;
 mod isolation;
 mod long;
@@ -41,6 +42,7 @@ pub fn all() -> impl Iterator<Item = Check> {
         health::CHECKS,
         poor::CHECKS,
         damage::CHECKS,
+        host::CHECKS,
         buildah::CHECKS,
         skopeo::CHECKS,
         upgrade::CHECKS,
