@@ -12,11 +12,13 @@ use crate::{
 };
 
 pub(super) const CHECKS: &[Check] = &[
-    person("docker-cli", "Docker's client builds, runs, enters and removes by podman's API", client),
+    person("docker-cli", "Docker's client builds, runs, enters and removes by podman's API", |person| {
+        served(person, |url| client(person, url))
+    }),
     with_netavark(
         "docker-compose",
         "docker compose brings up services that find each other, and takes them down",
-        compose,
+        |person| served(person, |url| compose(person, url)),
     ),
 ];
 
@@ -32,28 +34,26 @@ fn with<'a>(person: &'a Person, program: &PathBuf, url: &str, line: &str) -> Cal
     person.call(line).program(program).env("DOCKER_HOST", url).env("DOCKER_BUILDKIT", "0")
 }
 
-fn client(person: &Person) -> Verdict {
+pub(super) fn client(person: &Person, url: &str) -> Verdict {
     let docker = docker("docker")?;
-    served(person, |url| {
-        let docker = |line: &str| with(person, &docker, url, line).prints();
-        patiently(|| contains(&docker("version")?, "Podman Engine"))?;
-        same(&docker("run --rm --network none localhost/small echo hello")?, "hello")?;
-        docker("run --detach --name moored --network none localhost/small sleep 1000")?;
-        let used = (|| {
-            same(&docker("exec moored echo hello")?, "hello")?;
-            contains(&docker("ps")?, "moored")?;
-            same(&docker("inspect --format {{.State.Running}} moored")?, "true")?;
-            docker("cp context/Containerfile moored:/file")?;
-            contains(&docker("exec moored cat /file")?, "FROM scratch")?;
-            docker("stop --time 0 moored").map(drop)
-        })();
-        docker("rm --force moored")?;
-        used?;
-        docker("build --tag localhost/by-docker --file context/Containerfile context")?;
-        let ran = docker("run --rm --network none localhost/by-docker echo hello");
-        docker("rmi localhost/by-docker")?;
-        same(&ran?, "hello")
-    })
+    let docker = |line: &str| with(person, &docker, url, line).prints();
+    patiently(|| contains(&docker("version")?, "Podman Engine"))?;
+    same(&docker("run --rm --network none localhost/small echo hello")?, "hello")?;
+    docker("run --detach --name moored --network none localhost/small sleep 1000")?;
+    let used = (|| {
+        same(&docker("exec moored echo hello")?, "hello")?;
+        contains(&docker("ps")?, "moored")?;
+        same(&docker("inspect --format {{.State.Running}} moored")?, "true")?;
+        docker("cp context/Containerfile moored:/file")?;
+        contains(&docker("exec moored cat /file")?, "FROM scratch")?;
+        docker("stop --time 0 moored").map(drop)
+    })();
+    docker("rm --force moored")?;
+    used?;
+    docker("build --tag localhost/by-docker --file context/Containerfile context")?;
+    let ran = docker("run --rm --network none localhost/by-docker echo hello");
+    docker("rmi localhost/by-docker")?;
+    same(&ran?, "hello")
 }
 
 const SERVICES: &str = "\
@@ -71,7 +71,7 @@ volumes:
 ";
 
 /// The second version is a plugin of the client's, the first a program of its own.
-fn compose(person: &Person) -> Verdict {
+pub(super) fn compose(person: &Person, url: &str) -> Verdict {
     let docker_program = docker("docker")?;
     let plugin = person.call("compose version").program(&docker_program).ends()?.code == 0;
     let (program, before) = match plugin {
@@ -81,17 +81,15 @@ fn compose(person: &Person) -> Verdict {
     let folder = person.home.join("composed");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("compose.yaml"), SERVICES)?;
-    served(person, |url| {
-        let compose = |line: &str| {
-            let line = format!("{before}--file composed/compose.yaml --project-name composed {line}");
-            with(person, &program, url, &line).prints()
-        };
-        let used = (|| {
-            compose("up --detach")?;
-            patiently(|| same(&compose("exec -T other wget -q -O - http://web/")?, "hello"))?;
-            contains(&compose("ps")?, "web")
-        })();
-        compose("down --volumes --timeout 0")?;
-        used
-    })
+    let compose = |line: &str| {
+        let line = format!("{before}--file composed/compose.yaml --project-name composed {line}");
+        with(person, &program, url, &line).prints()
+    };
+    let used = (|| {
+        compose("up --detach")?;
+        patiently(|| same(&compose("exec -T other wget -q -O - http://web/")?, "hello"))?;
+        contains(&compose("ps")?, "web")
+    })();
+    compose("down --volumes --timeout 0")?;
+    used
 }

@@ -20,6 +20,7 @@ mod skopeo;
 mod state;
 mod systemd;
 mod uninstall;
+mod units;
 mod upgrade;
 
 use crate::{
@@ -55,7 +56,7 @@ pub fn all() -> impl Iterator<Item = Check> {
 
 /// What only a machine can show.
 pub fn for_machines() -> impl Iterator<Item = Check> {
-    systemd::CHECKS.iter().copied()
+    systemd::CHECKS.iter().chain(units::CHECKS).copied()
 }
 
 /// All of both.

@@ -22,6 +22,8 @@ pub enum Init {
     Systemd,
     /// One that starts a script, and nobody who would give a user a session or a cgroup.
     Busybox,
+    /// sysvinit's, with OpenRC to start services: cgroups, but none of a user's, and no session.
+    Openrc,
 }
 
 impl Init {
@@ -30,6 +32,7 @@ impl Init {
         match self {
             Self::Systemd => "systemd",
             Self::Busybox => "busybox",
+            Self::Openrc => "openrc",
         }
     }
 }
@@ -44,7 +47,7 @@ struct Common {
 
 /// A system that a virtual machine runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct System {
     /// Its name, for `--vm`.
     #[serde(skip_deserializing)]
@@ -63,6 +66,9 @@ pub struct System {
     /// What is installed, besides what every Debian has.
     #[serde(default)]
     pub packages: Vec<String>,
+    /// Whether it is tried with what all systems of its init are tried with.
+    #[serde(default = "yes")]
+    pub common_checks: bool,
     /// What is tried.
     #[serde(default)]
     pub checks: Vec<String>,
@@ -76,6 +82,10 @@ pub struct Elsewhere {
     pub summary: String,
     /// Why not.
     pub reason: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn amd64() -> Arch {
@@ -94,7 +104,7 @@ pub fn systems() -> Vec<System> {
         System {
             name,
             packages: [&common.packages[..], &system.packages].concat(),
-            checks: [&common.checks[..], &system.checks].concat(),
+            checks: [if system.common_checks { &common.checks[..] } else { &[] }, &system.checks].concat(),
             ..system
         }
     };
