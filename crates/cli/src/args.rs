@@ -111,6 +111,7 @@ Examples:
   rst trial dist/podman-full-linux-amd64.tar.zst --only published-port --keep
   rst trial dist/podman-full-linux-amd64.tar.zst --from old/podman-full-linux-amd64.tar.zst --long
   rst trial dist/podman-full-linux-amd64.tar.zst --vm trixie
+  rst trial dist/podman-full-linux-amd64.tar.zst --vm trixie --shell
   rst trial dist/podman-full-linux-arm64.tar.zst --vm all
   rst trial --list
   rst trial --list --vm all
@@ -212,6 +213,12 @@ pub struct TrialArgs {
     /// Try it in virtual machines of these systems instead; `all` are those that the archive is for
     #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
     pub vm: Vec<String>,
+    /// When a machine is taken to hang, and ended
+    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
+    pub limit: u64,
+    /// Open a shell at the machine's console, after the checks of --only if there are any
+    #[arg(long, requires = "vm")]
+    pub shell: bool,
     /// Leave homes and storage, to be looked at
     #[arg(long)]
     pub keep: bool,

@@ -82,6 +82,7 @@ fn trial(error: &TrialError) -> Exit {
         | TrialError::NoMemory { .. }
         | TrialError::NoImage { .. } => Exit::Host,
         TrialError::OtherArch { .. } | TrialError::NothingToTry => Exit::Usage,
+        TrialError::NotUp { .. } => Exit::Proof,
         TrialError::Tampered { .. } => Exit::Digest,
         TrialError::Interrupted => Exit::Interrupted,
         TrialError::NoManifest { .. } | TrialError::Io(_) => Exit::Failed,

@@ -29,11 +29,11 @@ fn endless_kernel() -> Vec<u8> {
 }
 
 impl Hung {
-    fn start() -> (Self, Child) {
+    fn start(options: &[&str]) -> (Self, Child) {
         let world = World::new();
         let system = machine::image(&world, ARCH, &endless_kernel(), &endless_kernel());
         fs::write(world.project().join("podman.tar"), machine::archive_for(ARCH)).unwrap();
-        let child = world.command(["trial", "podman.tar", "--vm", &system]).spawn().unwrap();
+        let child = world.command([&["trial", "podman.tar", "--vm", &system], options].concat()).spawn().unwrap();
         let hung = Self(world);
         wait_for("the machine", || hung.machines() > 0);
         (hung, child)
@@ -52,7 +52,7 @@ impl Hung {
 #[test]
 #[ignore = "needs QEMU: make test runs it"]
 fn after_ctrl_c_a_machine_is_gone_within_two_seconds() {
-    let (hung, child) = Hung::start();
+    let (hung, child) = Hung::start(&[]);
     let begun = Instant::now();
     signal(&child, Signal::SIGINT);
     let run = Run::of(child.wait_with_output().unwrap()).exits(130);
@@ -63,8 +63,27 @@ fn after_ctrl_c_a_machine_is_gone_within_two_seconds() {
 
 #[test]
 #[ignore = "needs QEMU: make test runs it"]
+fn a_machine_that_hangs_is_ended_and_its_checks_have_failed() {
+    let (hung, child) = Hung::start(&["--only", "versions", "--limit", "1"]);
+    let run = Run::of(child.wait_with_output().unwrap()).exits(5);
+    assert!(run.stdout.contains("the machine did not come up: it was ended after 1 s"), "{run}");
+    assert!(run.stderr.contains("1 of 1 checks failed"), "{run}");
+    assert_eq!((hung.machines(), hung.folders()), (0, 0), "{run}");
+}
+
+#[test]
+#[ignore = "needs QEMU: make test runs it"]
+fn where_no_machine_comes_up_there_is_no_shell_and_that_is_said() {
+    let (hung, child) = Hung::start(&["--shell", "--limit", "1"]);
+    let run = Run::of(child.wait_with_output().unwrap()).exits(5);
+    assert!(run.stderr.contains("did not come up: it was ended after 1 s"), "{run}");
+    assert_eq!((hung.machines(), hung.folders()), (0, 0), "{run}");
+}
+
+#[test]
+#[ignore = "needs QEMU: make test runs it"]
 fn a_machine_ends_with_its_trial_and_what_is_left_is_cleaned() {
-    let (hung, mut child) = Hung::start();
+    let (hung, mut child) = Hung::start(&[]);
     hung.0.rst(["trial", "clean"]).exits(0);
     assert_eq!(hung.folders(), 1, "it is still in use");
     child.kill().unwrap();

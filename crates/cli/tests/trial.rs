@@ -128,3 +128,14 @@ fn what_a_killed_trial_left_of_an_image_is_cleaned() {
     world.rst(["trial", "clean"]).exits(0);
     assert!(!half.exists());
 }
+
+#[test]
+fn a_shell_is_one_machines_and_has_the_terminal_for_itself() {
+    let world = World::new();
+    fs_err::write(world.project().join("podman.tar"), machine::archive_for("amd64")).unwrap();
+    world.rst(["trial", "podman.tar", "--shell"]).exits(2).tells("--vm <SYSTEM>");
+    for wrong in [&["--vm", "trixie,bookworm"][..], &["--vm", "trixie", "--format", "json"]] {
+        let run = world.rst([&["trial", "podman.tar", "--shell"], wrong].concat()).exits(2);
+        assert!(run.stderr.contains("wants one system"), "{run}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     process::{Child, ExitStatus},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -62,17 +62,17 @@ impl Heard {
     }
 }
 
-/// Hears a process that stands for all below it, on its standard output.
+/// Hears a process that stands for all below it, by what it tells.
 pub(crate) fn hear(
     child: &mut Child,
+    told: impl Read + Send + 'static,
     cancel: &Cancel,
     limits: Option<Limits>,
     heard: &mut dyn FnMut(&Line),
 ) -> Result<Heard, TrialError> {
-    let out = child.stdout.take().expect("asked for");
     let (sender, lines) = mpsc::channel();
     let reader = thread::spawn(move || {
-        for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
+        for line in BufReader::new(told).split(b'\n').map_while(Result::ok) {
             if let Ok(line) = serde_json::from_slice::<Line>(&line) {
                 let _ = sender.send(line);
             }
@@ -117,4 +117,39 @@ pub(crate) fn hear(
         names.remove(&end.name);
     }
     Ok(Heard { up, planned, ends, open: names, status, late })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn hear_script(script: &str, limits: Limits) -> Heard {
+        let mut sh = Command::new("sh");
+        let mut child = sh.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let told = child.stdout.take().unwrap();
+        hear(&mut child, told, &Cancel::default(), Some(limits), &mut |_| {}).unwrap()
+    }
+
+    #[test]
+    fn who_hangs_is_ended_and_what_they_had_planned_has_failed() {
+        let limits = Limits { up: Duration::from_secs(60), whole: Duration::from_millis(1) };
+        let script = r#"echo '{"event":"up","kernel":"6"}
+                             {"event":"planned","names":["exec"],"unasked":[]}'; exec sleep 1000"#;
+        let ended = hear_script(script, limits);
+        assert!(ended.up && ended.planned);
+        let reports = ended.reports("last words");
+        let [report] = &reports[..] else { panic!("{reports:?}") };
+        assert_eq!(report.name, "exec");
+        let Outcome::Failed { reason, log } = &report.outcome else { panic!("{report:?}") };
+        assert!(reason.contains("it was ended after 0 s") && log == "last words", "{reason}");
+    }
+
+    #[test]
+    fn who_never_comes_up_has_less_time() {
+        let limits = Limits { up: Duration::from_millis(1), whole: Duration::MAX };
+        let ended = hear_script("exec sleep 1000", limits);
+        assert!(!ended.up && ended.why().starts_with("it was ended after"), "{}", ended.why());
+    }
 }

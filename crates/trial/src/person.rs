@@ -16,7 +16,7 @@ use crate::{
     check::{Check, Miss, Verdict, Who, failed, impossible},
     run::TrialError,
     stage::Order,
-    world::{self, program},
+    world::{self, BUSYBOX, program},
 };
 
 /// A user at work.
@@ -78,7 +78,8 @@ impl Person {
     fn context(&self) -> Verdict {
         let context = self.home.join("context");
         fs::create_dir(&context)?;
-        let Some(busybox) = program("busybox") else { return failed("busybox is not installed") };
+        let brought = Some(self.scratch.join(BUSYBOX)).filter(|path| path.exists());
+        let Some(busybox) = brought.or_else(|| program(BUSYBOX)) else { return failed("busybox is not installed") };
         fs::copy(busybox, context.join("busybox"))?;
         let text = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
         fs::write(context.join("Containerfile"), text)?;

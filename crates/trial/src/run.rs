@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use fs_err as fs;
@@ -34,6 +34,11 @@ pub struct Trial {
     pub long: bool,
     /// Whether what was made is left, to be looked at.
     pub keep: bool,
+    /// A machine that has not done all by then hangs, and is ended.
+    pub limit: Duration,
+    /// Whether a machine, instead of ending, opens a shell at its console, which is this process' terminal then.
+    /// Without names in `only` nothing is tried before.
+    pub shell: bool,
 }
 
 /// Why nothing was tried, or not to the end.
@@ -97,6 +102,16 @@ pub enum TrialError {
     Tampered {
         /// Its folder.
         image: PathBuf,
+    },
+    /// There is no machine to look around in.
+    #[error("the machine of {system} did not come up: {why}\n{said}")]
+    NotUp {
+        /// The system's name.
+        system: String,
+        /// How it ended.
+        why: String,
+        /// The last that it printed.
+        said: String,
     },
     /// A file could not be read or written.
     #[error(transparent)]
@@ -184,7 +199,8 @@ impl Trial {
         };
         command.arg(&own).env(STAGE, serde_json::to_string(&stage).expect("plain data"));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let ended = hear(&mut child, cancel, None, heard)?;
+        let told = child.stdout.take().expect("asked for");
+        let ended = hear(&mut child, told, cancel, None, heard)?;
         if !ended.planned && !ended.status.success() {
             return Err(TrialError::NotBegun);
         }

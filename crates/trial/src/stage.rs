@@ -56,6 +56,8 @@ pub(crate) struct Order {
     pub long: bool,
     /// Whether homes are left as they are.
     pub keep: bool,
+    /// Whether root has a shell in the machine in the end.
+    pub shell: bool,
     /// Process 1 of the machine, where it is a machine's.
     pub init: Option<Init>,
     /// Whether the machine will be booted once more.
@@ -73,7 +75,8 @@ impl Order {
             older: None,
             only: trial.only.clone(),
             long: trial.long,
-            keep: trial.keep,
+            keep: trial.keep || trial.shell,
+            shell: trial.shell,
             init: None,
             boots_again: false,
             is_second_boot: false,
@@ -91,6 +94,11 @@ impl Order {
             true => asked() && checks::all().any(|host| host.name == check.name),
             false => self.only.contains(check.name),
         }
+    }
+
+    /// Whether a user is needed.
+    pub(crate) fn needs(&self, who: Who) -> bool {
+        self.shell && who == Who::Person || checks::known().any(|check| check.who == who && self.wants(&check))
     }
 
     /// The same of a check of this host's, by its name.
@@ -207,10 +215,10 @@ fn echo() -> std::io::Result<()> {
 
 /// Does a user's checks, and tells whether that could be done.
 fn act(order: &Order, who: Who) -> bool {
-    let wanted: Vec<Check> = checks::known().filter(|check| check.who == who && order.wants(check)).collect();
-    if wanted.is_empty() {
+    if !order.needs(who) {
         return true;
     }
+    let wanted: Vec<Check> = checks::known().filter(|check| check.who == who && order.wants(check)).collect();
     let person = match Person::new(order, who) {
         Ok(person) => person,
         Err(miss) => {
@@ -223,7 +231,8 @@ fn act(order: &Order, who: Who) -> bool {
     };
     // What an archive does not hold is no check of it.
     let wanted: Vec<Check> = wanted.into_iter().filter(|check| person.has_what_it_takes(check)).collect();
-    let others = checks::all().filter(|check| check.who == who && order.only.is_empty() && !order.wants(check));
+    let others = checks::all()
+        .filter(|check| check.who == who && order.init.is_none() && order.only.is_empty() && !order.wants(check));
     plan(&wanted, &others.filter(|check| person.has_what_it_takes(check)).collect::<Vec<_>>());
     for check in &wanted {
         Line::Began { name: check.name.to_owned() }.tell();

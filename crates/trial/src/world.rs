@@ -279,6 +279,9 @@ fn bind(source: &Path, target: &Path) -> std::io::Result<()> {
     Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
 }
 
+/// The static one, which containers hold.
+pub(crate) const BUSYBOX: &str = "busybox";
+
 /// A program of the host's.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"]

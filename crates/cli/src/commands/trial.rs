@@ -1,12 +1,14 @@
 //! `rst trial`
 
+use std::time::Duration;
+
 use fs_err as fs;
 use rst_model::names::way_out;
 use rst_trial::{Images, Line, System, Trial};
 
 use super::CommandError;
 use crate::{
-    args::{TrialArgs, TrialCommand},
+    args::{Format, TrialArgs, TrialCommand},
     render,
     setup::Setup,
 };
@@ -42,6 +44,8 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
         only: arguments.only.iter().cloned().collect(),
         long: arguments.long,
         keep: arguments.keep,
+        limit: Duration::from_secs(arguments.limit),
+        shell: arguments.shell,
     };
     let mut unasked = Vec::new();
     let tell = |line: &Line| {
@@ -54,6 +58,7 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
         true => trial.run(&setup.cancel, tell)?,
         false => {
             let systems = systems(&trial, &arguments.vm)?;
+            one_console(arguments, &systems, format)?;
             let images = Images { folder: setup.images_path()?, mirror: &|| setup.debian_mirror() };
             trial.run_in_machines(&systems, &images, &setup.cancel, tell)?
         }
@@ -65,6 +70,8 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
     let (failed, impossible) = (report.failures().count(), report.impossible().count());
     match (failed, impossible, report.checks.len()) {
         (0, 0, 1..) => Ok(()),
+        // A look around.
+        (0, 0, 0) if arguments.shell => Ok(()),
         (0, untried, checks) if arguments.allow_untried && untried < checks => Ok(()),
         (_, _, checks) => Err(CommandError::Tried { archive: report.archive, failed, impossible, checks }),
     }
@@ -79,6 +86,17 @@ fn all_known(what: &str, names: &[String], known: Vec<String>) -> Result<(), Com
             hint: way_out(unknown, &known),
         }),
     }
+}
+
+/// A terminal shows one machine, and nothing else.
+fn one_console(arguments: &TrialArgs, systems: &[System], format: Format) -> Result<(), CommandError> {
+    if arguments.shell && (systems.len() != 1 || format == Format::Json) {
+        return Err(CommandError::Usage {
+            message: "--shell wants one system, and the terminal for itself".to_owned(),
+            hint: "for example: rst trial ARCHIVE --vm trixie --shell".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Those that are named, or all that the archive is for.

@@ -10,7 +10,7 @@ use std::{
 use fs_err as fs;
 use nix::sys::utsname::uname;
 
-use super::Init;
+use super::{Init, shell};
 use crate::{
     check::Who,
     checks,
@@ -40,6 +40,12 @@ pub(crate) fn act(order: &Order) -> bool {
             false
         }
     };
+    if order.shell
+        && !order.boots_again
+        && let Err(error) = shell::open(order, init)
+    {
+        eprintln!("{error}");
+    }
     if let Err(error) = marked.and_then(|()| end(order, init)) {
         eprintln!("{error}");
     }
@@ -63,7 +69,7 @@ fn furnish(order: &Order, init: Init) -> std::io::Result<()> {
     world::network()?;
     match init {
         Init::Systemd => session(order),
-        Init::Busybox => Ok(()),
+        Init::Busybox | Init::Openrc => Ok(()),
     }
 }
 
@@ -88,7 +94,7 @@ fn session(order: &Order) -> std::io::Result<()> {
 
 /// What a user tells is told on, a line at once.
 fn be(order: &Order, init: Init, who: Who) -> bool {
-    if !checks::known().any(|check| check.who == who && order.wants(&check)) {
+    if !order.needs(who) {
         return true;
     }
     let stage = serde_json::to_string(&Stage::User(order.clone(), who)).expect("plain data");

@@ -12,7 +12,10 @@ use std::{
 use fs_err as fs;
 use rst_model::{Cancel, Digest, Hasher};
 
-use super::System;
+use super::{
+    System,
+    machine::{self, Hardware},
+};
 use crate::{
     leftovers::Held,
     run::{TrialError, needs},
@@ -77,6 +80,8 @@ impl Images<'_> {
     fn make(&self, system: &System, image: &Path, cancel: &Cancel) -> Result<(), TrialError> {
         let unmade = |reason: String| TrialError::NoImage { system: system.name.clone(), reason };
         needs(&PROGRAMS)?;
+        let (emulator, ..) = machine::program(system.arch);
+        let Hardware { board, processor, console } = Hardware::of(system.arch);
         if !nix::unistd::geteuid().is_root() {
             return Err(unmade("only root can make it".to_owned()));
         }
@@ -91,6 +96,8 @@ impl Images<'_> {
         command.args(["--mount-proc", "--propagation=private", "--", "/bin/sh", "-c", SCRIPT]);
         command.env("SUITE", &system.suite).env("ARCH", system.arch.oci()).env("KERNEL", &system.kernel);
         command.env("INIT", system.init.name()).env("PACKAGES", system.packages.join(",")).env("MIRROR", mirror);
+        let emulator = format!("{emulator} -machine {board} -accel tcg -cpu {processor}");
+        command.env("EMULATOR", emulator).env("CONSOLE", console);
         command.env("LC_ALL", "C").env("TMPDIR", making.path()).current_dir(making.path());
         let out = fs::File::create(&log)?.into_file();
         let mut child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).spawn()?;

@@ -1,12 +1,14 @@
 //! One machine: QEMU is started, heard, and ended.
 
 use std::{
+    io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use fs_err as fs;
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use rst_model::{Arch, Cancel};
 
 use super::System;
@@ -19,8 +21,8 @@ use crate::{
 /// Of a machine, in MiB. Three users run containers in it.
 pub(crate) const MEMORY: u64 = 2048;
 
-/// A machine that is slower than that hangs.
-const LIMITS: Limits = Limits { up: Duration::from_secs(150), whole: Duration::from_secs(900) };
+/// A machine that takes longer to come up hangs.
+const UP: Duration = Duration::from_secs(150);
 
 /// Who emulates the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,24 @@ pub(crate) fn program(arch: Arch) -> (&'static str, &'static str, &'static str) 
     }
 }
 
+/// What QEMU emulates, besides disks and the like.
+pub(crate) struct Hardware {
+    pub board: &'static str,
+    /// Newer ones have what QEMU does not get right.
+    pub processor: &'static str,
+    /// The serial line, as Linux calls it.
+    pub console: &'static str,
+}
+
+impl Hardware {
+    pub(crate) fn of(arch: Arch) -> Self {
+        match arch {
+            Arch::Amd64 => Self { board: "q35", processor: "Nehalem", console: "ttyS0" },
+            Arch::Arm64 => Self { board: "virt", processor: "cortex-a72", console: "ttyAMA0" },
+        }
+    }
+}
+
 /// What a machine is made of.
 pub(crate) struct Machine<'a> {
     pub system: &'a System,
@@ -48,6 +68,10 @@ pub(crate) struct Machine<'a> {
     pub disk: PathBuf,
     /// For what QEMU writes besides.
     pub folder: PathBuf,
+    /// When it is ended that has not ended.
+    pub limit: Duration,
+    /// Whether its console is this process' terminal, and there is a shell at it, which may take long.
+    pub shell: bool,
 }
 
 impl Machine<'_> {
@@ -57,13 +81,35 @@ impl Machine<'_> {
         let kvm = (self.system.arch == Arch::HOST && kvm_is_there()).then_some(Accelerator::Kvm);
         let mut last = None;
         for accelerator in kvm.into_iter().chain([Accelerator::Tcg; 3]) {
-            let heard = hear(&mut self.start(accelerator)?, cancel, Some(LIMITS), heard)?;
+            let heard = self.boot(accelerator, cancel, heard)?;
             if heard.up {
                 return Ok(heard);
             }
             last = Some(heard);
         }
         Ok(last.expect("tried at least once"))
+    }
+
+    fn boot(
+        &self,
+        accelerator: Accelerator,
+        cancel: &Cancel,
+        heard: &mut dyn FnMut(&Line),
+    ) -> Result<Heard, TrialError> {
+        let whole = if self.shell { Duration::MAX } else { self.limit };
+        let limits = Limits { up: UP.min(self.limit), whole };
+        let terminal = self.shell.then(|| tcgetattr(std::io::stdin()).ok()).flatten();
+        let mut child = self.start(accelerator)?;
+        let told: Box<dyn Read + Send> = match (child.stdout.take(), child.stderr.take()) {
+            (Some(told), _) => Box::new(told),
+            (None, told) => Box::new(told.expect("one of the two is asked for")),
+        };
+        let ended = hear(&mut child, told, cancel, Some(limits), heard);
+        if let Some(as_it_was) = terminal {
+            // Where QEMU was killed, it has not done so.
+            let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &as_it_was);
+        }
+        ended
     }
 
     /// The last lines that the machine's kernel and init printed.
@@ -78,22 +124,18 @@ impl Machine<'_> {
         self.folder.join("console")
     }
 
-    /// All that the machine tells comes to the standard output of the process.
+    /// All that the machine tells comes to the standard output of the process; where that is the terminal's, to its
+    /// standard error.
     fn start(&self, accelerator: Accelerator) -> Result<Child, TrialError> {
         // It ends with this process, whatever ends it.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", program(self.system.arch).0]);
-        let (machine, console) = match self.system.arch {
-            Arch::Amd64 => ("q35", "ttyS0"),
-            Arch::Arm64 => ("virt", "ttyAMA0"),
+        let Hardware { board, processor, console } = Hardware::of(self.system.arch);
+        let (accelerator, processor) = match accelerator {
+            Accelerator::Kvm => ("kvm", "host"),
+            Accelerator::Tcg => ("tcg", processor),
         };
-        let (accelerator, processor) = match (accelerator, self.system.arch) {
-            (Accelerator::Kvm, _) => ("kvm", "host"),
-            // Newer ones have what TCG does not get right.
-            (Accelerator::Tcg, Arch::Amd64) => ("tcg", "Nehalem"),
-            (Accelerator::Tcg, Arch::Arm64) => ("tcg", "cortex-a72"),
-        };
-        command.args(["-machine", machine, "-accel", accelerator, "-cpu", processor, "-smp", "2"]);
+        command.args(["-machine", board, "-accel", accelerator, "-cpu", processor, "-smp", "2"]);
         command.args(["-m", &MEMORY.to_string(), "-nodefaults", "-display", "none", "-no-reboot"]);
         command.arg("-kernel").arg(self.image.join("kernel")).arg("-initrd").arg(self.image.join("initrd"));
         command.args(["-append", &format!("root=/dev/vda rw console={console} panic=-1 cryptomgr.notests")]);
@@ -106,11 +148,22 @@ impl Machine<'_> {
             command.args(["-device", &format!("virtio-blk-pci,drive={name}")]);
         }
         // Not QEMU's `stdio`, which hangs up when there is nothing to read.
-        command.args(["-device", "virtio-serial-pci", "-chardev", "file,id=told,path=/dev/stdout"]);
-        command.args(["-device", "virtserialport,chardev=told", "-device", "virtio-rng-pci", "-serial"]);
-        command.arg(format!("file:{}", escaped(&self.console())));
-        let said = fs::File::create(self.folder.join("qemu"))?.into_file();
-        command.env("TMPDIR", &self.folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said);
+        let told = if self.shell { "/dev/stderr" } else { "/dev/stdout" };
+        command.args(["-device", "virtio-serial-pci", "-chardev", &format!("file,id=told,path={told}")]);
+        command.args(["-device", "virtserialport,chardev=told", "-device", "virtio-rng-pci"]);
+        let console = escaped(&self.console());
+        let console = match self.shell {
+            true => format!("stdio,id=console,signal=off,logfile={console}"),
+            false => format!("file,id=console,path={console}"),
+        };
+        command.args(["-chardev", &console, "-serial", "chardev:console"]).env("TMPDIR", &self.folder);
+        match self.shell {
+            true => command.stderr(Stdio::piped()),
+            false => {
+                let said = fs::File::create(self.folder.join("qemu"))?.into_file();
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said)
+            }
+        };
         Ok(command.spawn()?)
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod guest;
 mod image;
 mod machine;
 mod payload;
+mod shell;
 mod systems;
 
 use std::{collections::BTreeSet, path::Path, time::Instant};
@@ -45,7 +46,7 @@ impl Trial {
             }
             needs(&[machine::program(system.arch)])?;
         }
-        if systems.iter().all(|system| self.wanted(system).is_empty()) {
+        if !self.shell && systems.iter().all(|system| self.wanted(system).is_empty()) {
             return Err(TrialError::NothingToTry);
         }
         enough_memory(&fs::read_to_string("/proc/meminfo")?)?;
@@ -74,8 +75,8 @@ impl Trial {
     /// The checks of a system that were asked for.
     fn wanted(&self, system: &System) -> BTreeSet<String> {
         let after = self.only.contains(AFTER_REBOOT);
-        let wanted =
-            |name: &&String| self.only.is_empty() || self.only.contains(*name) || after && *name == BEFORE_REBOOT;
+        let all = self.only.is_empty() && !self.shell;
+        let wanted = |name: &&String| all || self.only.contains(*name) || after && *name == BEFORE_REBOOT;
         system.checks.iter().filter(wanted).cloned().collect()
     }
 
@@ -88,7 +89,7 @@ impl Trial {
         heard: &mut dyn FnMut(&Line),
     ) -> Result<Vec<CheckReport>, TrialError> {
         let wanted = self.wanted(system);
-        if wanted.is_empty() {
+        if wanted.is_empty() && !self.shell {
             return Ok(Vec::new());
         }
         let mut named = |line: &Line| heard(&line.clone().of(&system.name));
@@ -104,7 +105,8 @@ impl Trial {
         let order = Order::new(scratch.join(self.archive_name()), scratch, self);
         let order = Order { only: wanted.clone(), init: Some(system.init), ..order };
         let disk = payload::disk(folder, &self.archive, system, &order)?;
-        let machine = machine::Machine { system, image, disk, folder: folder.to_owned() };
+        let folder = folder.to_owned();
+        let machine = machine::Machine { system, image, disk, folder, limit: self.limit, shell: self.shell };
         let (second, first): (BTreeSet<_>, _) = wanted.into_iter().partition(|name| name == AFTER_REBOOT);
         let begun = Instant::now();
         let mut ends = boot(&machine, &first, cancel, &mut named)?;
@@ -127,6 +129,9 @@ fn boot(
     let log = machine.last_words();
     if ended.up {
         return Ok(ended.reports(&log));
+    }
+    if names.is_empty() {
+        return Err(TrialError::NotUp { system: machine.system.name.clone(), why: ended.why(), said: log });
     }
     let reason = format!("the machine did not come up: {}", ended.why());
     Ok(reports(names, &Outcome::Failed { reason, log }))

@@ -1,5 +1,5 @@
-//! The second disk of a machine: this program, the libraries that it runs with here, the archive, and what
-//! is to be done. The users of the trial live on it too.
+//! The second disk of a machine: this program, the libraries that it runs with here, what containers hold, the archive,
+//! and what is to be done. The users of the trial live on it too.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -14,7 +14,7 @@ use super::System;
 use crate::{
     run::TrialError,
     stage::{Order, Stage},
-    world::program,
+    world::{BUSYBOX, program},
 };
 
 /// Where it is seen in the machine.
@@ -38,6 +38,10 @@ pub(crate) fn disk(folder: &Path, archive: &Path, system: &System, order: &Order
     let libraries = libraries()?;
     for (name, path) in libraries.named.iter().chain(&libraries.loader) {
         fs::copy(path, content.join("lib").join(name))?;
+    }
+    // The static busybox of a glibc before 2.34 (Debian 11) loads a library to look for a name, which a container lacks.
+    if let Some(busybox) = program("busybox").filter(|_| system.arch == Arch::HOST) {
+        fs::copy(busybox, content.join(BUSYBOX))?;
     }
     fs::copy(archive, content.join(archive.file_name().unwrap_or_default()))?;
     let stage = serde_json::to_string(&Stage::Machine(order.clone())).expect("plain data");
