@@ -17,7 +17,7 @@ variant=minbase essential= emulator=
 mmdebstrap --quiet --mode=root --variant=$variant $essential --architectures="$ARCH" --include="$PACKAGES" \
 	--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-	--dpkgopt='path-exclude=/usr/share/locale/*' \
+	--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt=force-unsafe-io \
 	--extract-hook='
 		export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 		if [ '$variant' = extract ]; then mkdir "$1/packages" && mv "$1"/var/cache/apt/archives/*.deb "$1/packages"; fi
