@@ -133,8 +133,8 @@ impl Images<'_> {
     }
 }
 
-/// For making an image, mirrors being slow at times.
-const LIMIT: Duration = Duration::from_secs(1200);
+/// For making an image: mirrors are slow at times, and so is a processor that QEMU emulates.
+const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What was made is what is there.
 fn check(image: &Path) -> Result<(), TrialError> {
