@@ -10,14 +10,25 @@ use std::{
 
 use fs_err as fs;
 use rst_model::Manifest;
+use rst_trial::DebianRoot;
 use serde::Deserialize;
 
 use crate::report::Part;
 
-/// The Debian suite whose podman is of a version that is built here too.
-const SUITE: &str = "sid";
-const PACKAGES: &str = "podman,crun,conmon,passt,netavark,aardvark-dns,fuse-overlayfs,catatonit,uidmap,hyperfine,\
-                        busybox-static,iproute2";
+const PACKAGES: [&str; 12] = [
+    "podman",
+    "crun",
+    "conmon",
+    "passt",
+    "netavark",
+    "aardvark-dns",
+    "fuse-overlayfs",
+    "catatonit",
+    "uidmap",
+    "hyperfine",
+    "busybox-static",
+    "iproute2",
+];
 /// What Debian has in /usr/bin, and the archives beside netavark.
 const ELSEWHERE: [&str; 3] = ["conmon", "pasta", "catatonit"];
 /// What all are told, so that the same is compared. Locks in shared memory would be one file for all, which two
@@ -29,10 +40,7 @@ events_logger = "file"
 cgroup_manager = "cgroupfs"
 lock_type = "file"
 "#;
-const ENTER: &str = include_str!("enter.sh");
 const COMPARE: &str = include_str!("compare.sh");
-const USER: u32 = 54_321;
-const HOME: &str = "home/person";
 /// What `compare.sh` measures, and its name there.
 const MEASURED: [(&str, &str); 12] = [
     ("`podman --version`", "version"),
@@ -54,19 +62,13 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Compares the archives' podman with Debian's, and writes the table.
 pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
-    let root = work.path().join("root");
-    // A mirror may lag behind; what it has is signed all the same.
-    let lag = "--aptopt=Acquire::Check-Valid-Until \"false\"";
-    let packages = format!("--include={PACKAGES}");
-    run(Command::new("mmdebstrap").args(["--variant=minbase", lag, &packages, SUITE]).arg(&root))?;
+    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES)?;
     furnish(&root)?;
     let mut folders = vec!["/usr".to_owned()];
     let mut owners = vec!["Debian's".to_owned()];
     for archive in archives {
         let folder = format!("/opt/{}", folders.len());
-        let place = root.join(folder.trim_start_matches('/'));
-        fs::create_dir_all(&place)?;
-        run(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(&place))?;
+        let place = root.unpack(archive, &folder)?;
         folders.push(folder);
         let manifest: Manifest =
             serde_json::from_str(&fs::read_to_string(place.join(Manifest::path("podman").as_str()))?)?;
@@ -76,12 +78,14 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     // The namespaces end with this process, and all that runs in them.
     let mut world = Command::new("unshare");
     world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]);
-    world.args(["sh", "-c", ENTER, "enter.sh"]).arg(&root).arg(format!("/{HOME}"));
+    let enter = root.entering();
+    world.arg(enter.get_program()).args(enter.get_args()).args(DebianRoot::becoming_person());
     run(world.args(["sh", "-c", COMPARE, "compare.sh"]).args(&folders))?;
-    let versions = fs::read_to_string(root.join(HOME).join("versions"))?;
+    let home = root.outside(DebianRoot::HOME);
+    let versions = fs::read_to_string(home.join("versions"))?;
     let names: Vec<_> =
         owners.iter().zip(versions.lines()).map(|(owner, said)| said.replace("podman version", owner)).collect();
-    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, costs(&root.join(HOME).join(format!("{name}.json")))?)));
+    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, costs(&home.join(format!("{name}.json")))?)));
     Part::Containers.write(project, &table(&names, &rows.collect::<Outcome<Vec<_>>>()?))?;
     Ok(())
 }
@@ -91,25 +95,13 @@ fn run(command: &mut Command) -> Outcome {
     if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display()).into()) }
 }
 
-/// A user with subordinate ids, and one configuration for all.
-fn furnish(root: &Path) -> Outcome {
-    for (file, lines) in [
-        ("etc/passwd", format!("person:x:{USER}:{USER}::/{HOME}:/bin/sh\n")),
-        ("etc/group", format!("person:x:{USER}:\n")),
-        ("etc/subuid", "person:200000:65536\n".to_owned()),
-        ("etc/subgid", "person:200000:65536\n".to_owned()),
-        ("etc/containers/containers.conf", CONFIGURATION.to_owned()),
-    ] {
-        let path = root.join(file);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        fs::write(path, text + &lines)?;
-    }
+/// One configuration for all.
+fn furnish(root: &DebianRoot) -> Outcome {
+    root.append("/etc/containers/containers.conf", CONFIGURATION)?;
     for name in ELSEWHERE {
-        fs::os::unix::fs::symlink(format!("/usr/bin/{name}"), root.join("usr/lib/podman").join(name))?;
+        fs::os::unix::fs::symlink(format!("/usr/bin/{name}"), root.outside("/usr/lib/podman").join(name))?;
     }
-    let home = root.join(HOME);
-    fs::create_dir_all(&home)?;
-    Ok(std::os::unix::fs::chown(home, Some(USER), Some(USER))?)
+    Ok(())
 }
 
 /// Of a command's runs, the medians.

@@ -113,6 +113,7 @@ Examples:
   rst trial dist/podman-full-linux-amd64.tar.zst --vm trixie
   rst trial dist/podman-full-linux-amd64.tar.zst --vm trixie --shell
   rst trial dist/podman-full-linux-arm64.tar.zst --vm all
+  rst trial dist/podman-full-linux-amd64.tar.zst --upstream --only 030-run
   rst trial --list
   rst trial --list --vm all
   rst trial clean"
@@ -219,6 +220,12 @@ pub struct TrialArgs {
     /// Open a shell at the machine's console, after the checks of --only if there are any
     #[arg(long, requires = "vm")]
     pub shell: bool,
+    /// Run upstream's own tests of the tool instead; --only names files of them
+    #[arg(long, conflicts_with_all = ["long", "from", "vm", "junit", "allow_untried", "list"])]
+    pub upstream: bool,
+    /// Run them with Debian's programs of the same version too, and compare
+    #[arg(long, requires = "upstream")]
+    pub debian: bool,
     /// Leave homes and storage, to be looked at
     #[arg(long)]
     pub keep: bool,

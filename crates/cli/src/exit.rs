@@ -80,8 +80,12 @@ fn trial(error: &TrialError) -> Exit {
         TrialError::NoProgram { .. }
         | TrialError::NotBegun
         | TrialError::NoMemory { .. }
+        | TrialError::NotRoot
         | TrialError::NoImage { .. } => Exit::Host,
-        TrialError::OtherArch { .. } | TrialError::NothingToTry => Exit::Usage,
+        TrialError::OtherArch { .. }
+        | TrialError::OtherVersion { .. }
+        | TrialError::NoSuite { .. }
+        | TrialError::NothingToTry => Exit::Usage,
         TrialError::NotUp { .. } => Exit::Proof,
         TrialError::Tampered { .. } => Exit::Digest,
         TrialError::Interrupted => Exit::Interrupted,

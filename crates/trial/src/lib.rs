@@ -7,19 +7,23 @@
 
 mod check;
 mod checks;
+mod debian;
 mod hear;
 mod leftovers;
 mod person;
 mod report;
 mod run;
 mod stage;
+mod upstream;
 mod vm;
 mod world;
 
 pub use check::{Check, When, Who};
 pub use checks::{all as checks, for_machines, known as known_checks};
+pub use debian::DebianRoot;
 pub use leftovers::clean;
 pub use report::{CheckReport, Outcome, Report};
 pub use run::{Trial, TrialError};
 pub use stage::{Line, act_if_asked};
+pub use upstream::{Counts, Subject, Test, Upstream, UpstreamReport, Verdict};
 pub use vm::{Elsewhere, Images, Init, System, elsewhere, systems};

@@ -78,6 +78,25 @@ pub enum TrialError {
         /// The archive's.
         arch: Arch,
     },
+    /// Upstream's tests take an ordinary user in a root of Debian's.
+    #[error("only root can make what upstream's tests run in")]
+    NotRoot,
+    /// The archive is of no tool whose tests can be run.
+    #[error("upstream's tests of {variant} cannot be run here")]
+    NoSuite {
+        /// The archive's name.
+        variant: String,
+    },
+    /// Debian's programs cannot be compared.
+    #[error("Debian has {tool} {there}, and the archive {version}: only the same can be compared")]
+    OtherVersion {
+        /// The tool.
+        tool: &'static str,
+        /// Debian's version.
+        there: String,
+        /// The archive's.
+        version: String,
+    },
     /// `--only`, and no system that was chosen does that.
     #[error("none of these systems tries that: `rst trial --list --vm all --format json` shows what each does")]
     NothingToTry,
@@ -193,7 +212,7 @@ impl Trial {
             true => {
                 command.args(["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"]);
                 command.args(["--mount-proc", "--propagation=private", "--"]);
-                Stage::First(order.clone())
+                Stage::First(Box::new(Stage::World(order.clone())))
             }
             false => Stage::User(order.clone(), Who::Person),
         };

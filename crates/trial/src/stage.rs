@@ -16,6 +16,7 @@ use crate::{
     person::Person,
     report::{CheckReport, Outcome},
     run::Trial,
+    upstream::{self, Subject, Test},
     vm::{Init, guest},
     world,
 };
@@ -26,8 +27,8 @@ pub(crate) const STAGE: &str = "RST_TRIAL_STAGE";
 /// Who a process is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Stage {
-    /// Root, process 1 of new namespaces: it waits for whatever loses its parent.
-    First(Order),
+    /// Root, process 1 of new namespaces: it starts the next and waits for whatever loses its parent.
+    First(Box<Stage>),
     /// Root, in the new namespaces, which are still empty.
     World(Order),
     /// A user.
@@ -36,6 +37,12 @@ pub(crate) enum Stage {
     Echo,
     /// Root, in a machine.
     Machine(Order),
+    /// Root, in new namespaces, outside the root that upstream's tests run in.
+    UpstreamOutside(upstream::Run),
+    /// Root, inside it.
+    UpstreamInside(upstream::Run),
+    /// The user there.
+    UpstreamPerson(upstream::Run),
 }
 
 /// Where [`Stage::Echo`] listens: the port that RFC 862 gives it.
@@ -162,6 +169,14 @@ pub enum Line {
     },
     /// A check has ended.
     Ended(CheckReport),
+    /// A test of upstream's has ended.
+    Tested {
+        /// Whose programs were tried.
+        subject: Subject,
+        /// The test.
+        #[serde(flatten)]
+        test: Test,
+    },
 }
 
 impl Line {
@@ -175,7 +190,7 @@ impl Line {
             Self::Began { name } => Self::Began { name: named(name) },
             Self::Ended(end) => Self::Ended(end.of(system)),
             Self::Up { kernel, .. } => Self::Up { system: system.to_owned(), kernel },
-            Self::Making { .. } | Self::Down { .. } => self,
+            Self::Making { .. } | Self::Down { .. } | Self::Tested { .. } => self,
         }
     }
 
@@ -193,11 +208,14 @@ pub fn act_if_asked() {
     let Some(stage) = std::env::var_os(STAGE) else { return };
     let stage = serde_json::from_str(&stage.to_string_lossy()).expect("set by this program");
     let well = match stage {
-        Stage::First(order) => world::first(order),
+        Stage::First(next) => world::first(&next),
         Stage::World(order) => world::furnish(&order),
         Stage::User(order, who) => act(&order, who),
         Stage::Echo => echo().is_ok(),
         Stage::Machine(order) => guest::act(&order),
+        Stage::UpstreamOutside(run) => upstream::enter(run),
+        Stage::UpstreamInside(run) => upstream::furnish(run),
+        Stage::UpstreamPerson(run) => upstream::act(&run),
     };
     std::process::exit(i32::from(!well));
 }

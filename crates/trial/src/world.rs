@@ -28,9 +28,9 @@ use crate::{
 };
 
 /// Starts this program again to do all else, and waits for every process that ends, until that one does.
-pub(crate) fn first(order: Order) -> bool {
+pub(crate) fn first(next: &Stage) -> bool {
     let mut world = Command::new("/proc/self/exe");
-    world.env(STAGE, serde_json::to_string(&Stage::World(order)).expect("plain data"));
+    world.env(STAGE, serde_json::to_string(next).expect("plain data"));
     let world = match world.spawn() {
         Ok(world) => Pid::from_raw(world.id().cast_signed()),
         Err(error) => {
@@ -250,7 +250,7 @@ pub(crate) fn network() -> std::io::Result<()> {
 }
 
 /// A cgroup of version 2 that is the first user's, and all that they see.
-fn cgroup(scratch: &Path) -> std::io::Result<fs::File> {
+pub(crate) fn cgroup(scratch: &Path) -> std::io::Result<fs::File> {
     let whole = scratch.join("cgroup");
     fs::create_dir(&whole)?;
     let none = None::<&str>;
@@ -268,13 +268,13 @@ fn cgroup(scratch: &Path) -> std::io::Result<fs::File> {
 }
 
 /// This process is the last in it, so it must go first; then the cgroups that podman made in it.
-fn leave(cgroup: &Path) -> std::io::Result<()> {
+pub(crate) fn leave(cgroup: &Path) -> std::io::Result<()> {
     fs::write(cgroup.parent().unwrap_or(cgroup).join("cgroup.procs"), "0")?;
     remove_cgroup(cgroup)
 }
 
 /// Only where something stands already: of the host nothing is made.
-fn bind(source: &Path, target: &Path) -> std::io::Result<()> {
+pub(crate) fn bind(source: &Path, target: &Path) -> std::io::Result<()> {
     fs::symlink_metadata(target)?;
     Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
 }

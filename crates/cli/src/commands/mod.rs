@@ -5,6 +5,7 @@ mod lock;
 mod prove;
 mod store;
 mod trial;
+mod upstream;
 
 use clap::CommandFactory as _;
 use miette::Diagnostic;

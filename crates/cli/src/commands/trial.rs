@@ -6,7 +6,7 @@ use fs_err as fs;
 use rst_model::names::way_out;
 use rst_trial::{Images, Line, System, Trial};
 
-use super::CommandError;
+use super::{CommandError, upstream::upstream};
 use crate::{
     args::{Format, TrialArgs, TrialCommand},
     render,
@@ -26,6 +26,9 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
     let Some(archive) = arguments.archive.clone().filter(|_| !arguments.list) else {
         return if arguments.vm.is_empty() { render::checks(format) } else { render::systems(format) };
     };
+    if arguments.upstream {
+        return upstream(setup, &archive, arguments);
+    }
     let known = match arguments.vm.is_empty() {
         true => rst_trial::checks().map(|check| check.name.to_owned()).collect(),
         false => rst_trial::known_checks().map(|check| check.name.to_owned()).collect(),
@@ -78,7 +81,7 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
 }
 
 /// The first that nobody knows is told, with the way out.
-fn all_known(what: &str, names: &[String], known: Vec<String>) -> Result<(), CommandError> {
+pub(super) fn all_known(what: &str, names: &[String], known: Vec<String>) -> Result<(), CommandError> {
     match names.iter().find(|name| !known.contains(name)) {
         None => Ok(()),
         Some(unknown) => Err(CommandError::Usage {

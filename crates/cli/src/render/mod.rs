@@ -2,11 +2,13 @@
 
 mod event;
 mod table;
+mod upstream;
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use event::reporter;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
+pub use upstream::upstream;
 
 use crate::{args::Format, commands::CommandError};
 

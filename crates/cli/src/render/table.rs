@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{args::Format, commands::CommandError};
 
-fn json(value: &impl Serialize) -> Result<(), CommandError> {
+pub(super) fn json(value: &impl Serialize) -> Result<(), CommandError> {
     println!("{}", serde_json::to_string(value).map_err(std::io::Error::from)?);
     Ok(())
 }
@@ -205,6 +205,7 @@ pub fn trial_line(line: &Line, format: Format) {
         Line::Up { system, kernel } => eprintln!("{system} is up, with Linux {kernel}"),
         Line::Ended(check) => println!("{}  {} ({:.1} s)", ending(&check.outcome), check.name, check.seconds),
         Line::Down { system, seconds } => eprintln!("{system} took {seconds:.1} s"),
+        Line::Tested { subject, test } => super::upstream::test(*subject, test),
         Line::Planned { .. } | Line::Began { .. } => {}
     }
 }
@@ -218,7 +219,7 @@ fn ending(outcome: &TrialOutcome) -> &'static str {
 }
 
 /// How many lines of a failed check's log are shown.
-const LAST_LINES: usize = 40;
+pub(super) const LAST_LINES: usize = 40;
 
 /// How an archive did; `unasked` are checks that wait for an option.
 pub fn trial(report: &TrialReport, unasked: &[String], format: Format) -> Result<(), CommandError> {

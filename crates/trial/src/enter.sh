@@ -1,7 +1,8 @@
-# enter.sh ROOT HOME COMMAND...: another root, and in it an ordinary user. In namespaces of its own, as root.
+# enter.sh ROOT COMMAND...: runs a command, as root, in another root with a network that leads nowhere. In mount, network,
+# IPC and PID namespaces of its own.
 set -eu
-root=$1 home=$2
-shift 2
+root=$1
+shift
 mount --bind "$root" "$root"
 cd "$root"
 mount -t tmpfs -o mode=0755 tmpfs dev
@@ -15,12 +16,14 @@ node urandom 1 9
 node tty 5 0
 node fuse 10 229
 node net/tun 10 200
+mknod --mode=0600 dev/tty1 c 4 1
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
+for number in 0:stdin 1:stdout 2:stderr; do ln -s "fd/${number%:*}" "dev/${number#*:}"; done
 mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
+mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=1777 tmpfs tmp
 mount -t tmpfs -o mode=1777 tmpfs run
@@ -31,8 +34,12 @@ ip address add 192.0.2.2/24 dev outside
 ip link set outside up
 ip link set nobody up
 ip route add default via 192.0.2.1
+if [ -e /proc/sys/net/ipv6 ]; then
+	ip address add 2001:db8::2/64 dev outside nodad
+	ip route add default via 2001:db8::1 dev outside
+fi
 # User namespaces are refused below a mere chroot.
 pivot_root . mnt
 umount --lazy /mnt
 mount --make-rshared /
-exec setpriv --reuid=54321 --regid=54321 --clear-groups --reset-env env HOME="$home" PATH=/usr/bin:/usr/sbin "$@"
+exec "$@"
