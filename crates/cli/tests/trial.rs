@@ -41,6 +41,17 @@ fn an_older_archive_that_is_not_there_is_told_before_anything_is_made() {
 }
 
 #[test]
+fn upstreams_tests_are_asked_for_alone_and_of_an_archive_that_is_there() {
+    let world = World::new();
+    let run = world.rst(["trial", "podman.tar.zst", "--upstream"]).exits(1);
+    assert!(run.stderr.contains("podman.tar.zst"), "{run}");
+    let run = world.rst(["trial", "podman.tar.zst", "--debian"]).exits(2);
+    assert!(run.stderr.contains("--upstream"), "{run}");
+    let run = world.rst(["trial", "podman.tar.zst", "--upstream", "--long"]).exits(2);
+    assert!(run.stderr.contains("--long"), "{run}");
+}
+
+#[test]
 fn what_was_not_asked_for_is_named_and_not_done() {
     let world = World::new();
     world.write("podman.tar.zst", "no archive");

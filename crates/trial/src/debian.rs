@@ -33,6 +33,9 @@ impl DebianRoot {
         mmdebstrap.args(["--quiet", "--mode=root", "--variant=minbase", &include]);
         // A mirror may lag behind; what it has is signed all the same.
         mmdebstrap.args(["--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=Acquire::Languages \"none\""]);
+        // It lasts no longer than what is done in it.
+        mmdebstrap.args(["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*"]);
+        mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*"]);
         succeed(mmdebstrap.arg(SUITE).arg(path))?;
         let root = Self { path: path.to_owned() };
         let (who, name) = (Who::Person, "person");
@@ -80,7 +83,16 @@ impl DebianRoot {
     pub fn becoming_person() -> [String; 8] {
         let id = Who::Person.id();
         let home = format!("HOME={}", Self::HOME);
-        let words = ["setpriv", &format!("--reuid={id}"), &format!("--regid={id}"), "--clear-groups", "--reset-env", "env", &home, "PATH=/usr/bin:/usr/sbin"];
+        let words = [
+            "setpriv",
+            &format!("--reuid={id}"),
+            &format!("--regid={id}"),
+            "--clear-groups",
+            "--reset-env",
+            "env",
+            &home,
+            "PATH=/usr/bin:/usr/sbin",
+        ];
         words.map(str::to_owned)
     }
 }

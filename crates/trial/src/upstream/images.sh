@@ -77,14 +77,33 @@ bin:x:1:root,bin,daemon
 daemon:x:2:root,bin,daemon
 tty:x:5:
 mail:x:12:mail
+ping:x:999:
 nobody:x:65534:
 END
+cat >base/usr/sbin/adduser <<'END'
+#!/bin/sh
+# adduser -D [-u ID] [-g NAME] [-s SHELL] ... USER: Debian's busybox has none.
+id=1000 words= shell=/bin/sh
+while getopts u:G:g:s:h:DH option; do
+	case $option in
+	u) id=$OPTARG ;;
+	g) words=$OPTARG ;;
+	s) shell=$OPTARG ;;
+	esac
+done
+shift $((OPTIND - 1))
+echo "$1:x:$id:$id:$words:/home/$1:$shell" >>/etc/passwd
+END
+chmod 755 base/usr/sbin/adduser
+printf 'ssh\t22/tcp\nhttp\t80/tcp\n' >base/etc/services
 echo 'root:*::0:::::' >base/etc/shadow
 # Upstream's image is made of it.
 printf 'ID=alpine\nVERSION_ID=3.20.3\n' >base/etc/os-release
 echo 3.20.3 >base/etc/alpine-release
-sed -n '/^echo $YMD/,/^chmod 755 bytecheck/p' "$source/test/system/build-testimage" >files.sh
-(cd base/home/podman && YMD=$tag sh -e ../../../files.sh)
+if [ -e "$source/test/system/build-testimage" ]; then
+	sed -n '/^echo $YMD/,/^chmod 755 bytecheck/p' "$source/test/system/build-testimage" >files.sh
+	(cd base/home/podman && YMD=$tag sh -e ../../../files.sh)
+fi
 
 # Twice, as upstream does: the time of a file must stay, that of the image be known.
 cat >base.Containerfile <<'END'
@@ -128,13 +147,22 @@ serve() { # serve IMAGE NAME...: at the registry
 	image=$1
 	shift
 	for name do
-		skopeo copy --quiet --dest-tls-verify=false "containers-storage:$image" "docker://127.0.0.1:4999/libpod/$name"
+		skopeo copy --quiet --dest-tls-verify=false "containers-storage:$image" "docker://127.0.0.1:4999/$name"
 	done
 }
-serve "$testimage" "testimage:$tag"
-printf 'FROM localhost/base\nENV PODMAN=podman\nLABEL PODMAN=podman\nCMD ["/bin/sh"]\n' >other.Containerfile
+serve "$testimage" "libpod/testimage:$tag"
+# What the tests look for in images of Alpine's and Fedora's.
+cat >other.Containerfile <<'END'
+FROM localhost/base
+ENV FGC=f31 DISTTAG=f31container
+LABEL PODMAN=podman
+CMD ["/bin/sh"]
+END
 build other --tag other
-serve localhost/other testimage:multiimage alpine:latest alpine_labels:latest busybox:latest k8s-pause:3.5
+serve localhost/other fedora/fedora:latest
+for name in testimage:multiimage alpine:latest alpine_labels:latest busybox:latest fedora:31 k8s-pause:3.5; do
+	serve localhost/other "libpod/$name"
+done
 # The one that is never here before it is pulled is for many processors.
 printf 'FROM scratch\nCOPY base /\nCMD ["sh"]\n' >nonlocal.Containerfile
 "$podman" manifest create nonlocal >/dev/null

@@ -60,9 +60,9 @@ impl Known {
     /// Entries that no longer hold: of the files that were run, tests that did not fail, or are not there.
     pub(super) fn stale(&self, files: &BTreeSet<String>, tests: &[Test]) -> Vec<String> {
         let failed = |file: &str, name: &str| {
-            tests.iter().any(|test| {
-                test.file == file && test.name == name && matches!(test.verdict, Verdict::Known { .. })
-            })
+            tests
+                .iter()
+                .any(|test| test.file == file && test.name == name && matches!(test.verdict, Verdict::Known { .. }))
         };
         let of_these = self.0.keys().filter(|(file, _)| files.contains(file));
         of_these.filter(|(file, name)| !failed(file, name)).map(|(file, name)| format!("{file}: {name}")).collect()

@@ -21,11 +21,11 @@ use rst_model::{Cancel, Digest, Manifest, Version};
 use serde::{Deserialize, Serialize};
 
 pub use self::suite::Subject;
+use self::suite::{OURS, PACKAGES, SOURCE, Suite};
 pub(crate) use self::{
     tester::act,
     world::{enter, furnish},
 };
-use self::suite::{OURS, PACKAGES, SOURCE, Suite};
 use crate::{
     debian::DebianRoot,
     hear::hear,
@@ -251,8 +251,8 @@ impl Upstream {
 /// Where upstream's images are: see `images.sh`.
 const REGISTRIES: &str = "\
 [[registry]]
-prefix = \"quay.io/libpod\"
-location = \"127.0.0.1:4999/libpod\"
+prefix = \"quay.io\"
+location = \"127.0.0.1:4999\"
 insecure = true
 ";
 
@@ -262,7 +262,7 @@ fn tested(run: &Run, cancel: &Cancel, heard: &mut dyn FnMut(&Line)) -> Result<Ve
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"]);
-    command.args(["--mount-proc", "--propagation=private", "--", "/proc/self/exe"]);
+    command.args(["--mount-proc", "--propagation=private", "--"]).arg(run.root.outside(OWN));
     command.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut tests = Vec::new();

@@ -20,12 +20,16 @@ pub enum Subject {
 
 /// Where the archive is unpacked in the root.
 pub(super) const OURS: &str = "/opt/rst";
+/// Which makes the images where the archive has no podman.
 pub(super) const DEBIANS_PODMAN: &str = "/usr/bin/podman";
+/// What upstream's tests damage a storage with; no archive has it.
+const PODMAN_TESTING: &str = "/usr/libexec/podman/podman-testing";
 /// Where the sources are in the root.
 pub(super) const SOURCE: &str = "/src";
 
 /// What the tests, or what makes their images, run beside the programs that are tried.
-pub(super) const PACKAGES: [&str; 40] = [
+pub(super) const PACKAGES: [&str; 39] = [
+    "aardvark-dns",
     "apache2-utils",
     "attr",
     "bats",
@@ -37,7 +41,6 @@ pub(super) const PACKAGES: [&str; 40] = [
     "catatonit",
     "conmon",
     "crun",
-    "aardvark-dns",
     "docker-registry",
     "file",
     "fuse-overlayfs",
@@ -49,7 +52,6 @@ pub(super) const PACKAGES: [&str; 40] = [
     "jq",
     "less",
     "lsof",
-    "man-db",
     "netavark",
     "netcat-openbsd",
     "nftables",
@@ -59,7 +61,7 @@ pub(super) const PACKAGES: [&str; 40] = [
     "podman",
     "procps",
     "psmisc",
-    "python3-minimal",
+    "python3",
     "skopeo",
     "socat",
     "tzdata",
@@ -80,16 +82,25 @@ pub(super) struct Suite {
     table: &'static str,
 }
 
-const SUITES: [Suite; 1] = [Suite {
+const SUITES: [Suite; 2] = [PODMAN, SKOPEO];
+
+const PODMAN: Suite = Suite {
     tool: "podman",
     folder: "test/system",
     variables: &[
-        ("PODMAN", "bin/podman", DEBIANS_PODMAN),
-        ("QUADLET", "lib/podman/quadlet", "/usr/libexec/podman/quadlet"),
-        ("PODMAN_TESTING", "../../usr/libexec/podman/podman-testing", "/usr/libexec/podman/podman-testing"),
+        ("PODMAN", "/opt/rst/bin/podman", DEBIANS_PODMAN),
+        ("QUADLET", "/opt/rst/lib/podman/quadlet", "/usr/libexec/podman/quadlet"),
+        ("PODMAN_TESTING", PODMAN_TESTING, PODMAN_TESTING),
     ],
     table: include_str!("podman.toml"),
-}];
+};
+
+const SKOPEO: Suite = Suite {
+    tool: "skopeo",
+    folder: "systemtest",
+    variables: &[("SKOPEO_BINARY", "/opt/rst/bin/skopeo", "/usr/bin/skopeo")],
+    table: include_str!("skopeo.toml"),
+};
 
 impl Suite {
     /// That of a tool.
@@ -116,16 +127,16 @@ impl Suite {
     }
 
     /// The podman that makes the images: the tool itself, or Debian's.
-    pub(super) fn podman(&self, subject: Subject) -> String {
+    pub(super) fn podman(&self, subject: Subject) -> &'static str {
         let podman = self.environment(subject).find(|(name, _)| *name == "PODMAN");
-        podman.map_or_else(|| DEBIANS_PODMAN.to_owned(), |(_, path)| path)
+        podman.map_or(DEBIANS_PODMAN, |(_, path)| path)
     }
 
     /// The variables for whose programs are tried.
-    pub(super) fn environment(&self, subject: Subject) -> impl Iterator<Item = (&'static str, String)> {
+    pub(super) fn environment(&self, subject: Subject) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.variables.iter().map(move |(name, ours, debian)| match subject {
-            Subject::Ours => (*name, format!("{OURS}/{ours}")),
-            Subject::Debian => (*name, (*debian).to_owned()),
+            Subject::Ours => (*name, *ours),
+            Subject::Debian => (*name, *debian),
         })
     }
 }

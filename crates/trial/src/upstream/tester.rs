@@ -1,6 +1,7 @@
-//! The user in the root: makes the images, runs one file of tests after the other, and tells each test's end.
+//! The user in the root: makes the images, runs the tests, and tells each test's end.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
 };
@@ -8,10 +9,10 @@ use std::{
 use fs_err as fs;
 
 use super::{
-    Run, Test, Verdict,
+    Run, Test,
     known::Known,
     suite::{DEBIANS_PODMAN, SOURCE, Suite},
-    tap::{self, Told},
+    tap::{Ended, Reader, Told},
 };
 use crate::{
     debian::DebianRoot,
@@ -19,14 +20,18 @@ use crate::{
 };
 
 const IMAGES: &str = include_str!("images.sh");
-/// Of a file of tests, in seconds; the longest takes ten minutes.
-const PATIENCE: &str = "1800";
+/// Of a test, in seconds; the longest takes five minutes on a slow machine. It has failed then.
+const TEST_PATIENCE: &str = "1200";
+/// Of all of them, in seconds: what a test leaves may keep bats waiting.
+const PATIENCE: &str = "28800";
 /// Without systemd podman would say so at every command; an archive's does without.
 const DEBIANS_CONFIGURATION: &str = "[engine]\ncgroup_manager = \"cgroupfs\"\n";
 
 /// Runs all files; whether that could be done.
 pub(crate) fn act(run: &Run) -> bool {
-    let done = Tester::new(run).and_then(|tester| run.files.iter().try_for_each(|file| tester.run(file)));
+    let suite = Suite::of(&run.tool).expect("the first process found it");
+    let tester = Tester { run, suite, known: suite.known(run.subject, &run.version) };
+    let done = tester.make_images().and_then(|()| tester.run());
     done.inspect_err(|error| eprintln!("upstream's tests cannot be run: {error}")).is_ok()
 }
 
@@ -36,12 +41,10 @@ struct Tester<'a> {
     known: Known,
 }
 
-impl<'a> Tester<'a> {
-    /// With the images.
-    fn new(run: &'a Run) -> std::io::Result<Self> {
-        let suite = Suite::of(&run.tool).expect("the first process found it");
+impl Tester<'_> {
+    fn make_images(&self) -> std::io::Result<()> {
         let home = Path::new(DebianRoot::HOME);
-        let podman = suite.podman(run.subject);
+        let podman = self.suite.podman(self.run.subject);
         if podman == DEBIANS_PODMAN {
             let configuration = home.join(".config/containers");
             fs::create_dir_all(&configuration)?;
@@ -49,48 +52,46 @@ impl<'a> Tester<'a> {
         }
         let images = home.join("images");
         fs::create_dir(&images)?;
-        let tester = Self { run, suite, known: suite.known(run.subject, &run.version) };
-        let mut make = tester.command("sh");
-        make.args(["-c", IMAGES, "images.sh", &podman, SOURCE]).current_dir(&images).stdout(Stdio::null());
+        let mut make = self.command("sh");
+        make.args(["-c", IMAGES, "images.sh", podman, SOURCE]).current_dir(&images).stdout(Stdio::null());
         match make.status()? {
-            status if status.success() => Ok(tester),
+            status if status.success() => Ok(()),
             status => Err(std::io::Error::other(format!("images.sh: {status}"))),
         }
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env_remove(STAGE).stdin(Stdio::null());
-        command.envs(self.suite.environment(self.run.subject));
+        command.env_remove(STAGE).stdin(Stdio::null()).envs(self.suite.environment(self.run.subject));
         command
     }
 
-    fn run(&self, file: &str) -> std::io::Result<()> {
-        Line::Began { name: file.to_owned() }.tell();
-        let path = Path::new(self.suite.folder).join(format!("{file}.bats"));
+    fn run(&self) -> std::io::Result<()> {
         let mut bats = self.command("timeout");
-        bats.args(["--kill-after=30", PATIENCE, "bats", "--formatter", "tap"]).arg(path).current_dir(SOURCE);
-        let output = bats.output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        let tap = tap::parse(&said);
-        let ended = tap.tests.len();
-        for (name, told) in tap.tests {
-            self.tell(file, &name, told);
+        bats.args(["--kill-after=30", PATIENCE, "bats", "--formatter", "cat"]);
+        bats.args(self.run.files.iter().map(|file| Path::new(self.suite.folder).join(format!("{file}.bats"))));
+        bats.current_dir(SOURCE).env("BATS_TEST_TIMEOUT", TEST_PATIENCE).stdout(Stdio::piped());
+        let mut bats = bats.spawn()?;
+        let mut reader = Reader::default();
+        for line in BufReader::new(bats.stdout.take().expect("asked for")).split(b'\n') {
+            if let Some(ended) = reader.line(&String::from_utf8_lossy(&line?)) {
+                self.tell(ended);
+            }
         }
-        if tap.planned != Some(ended) {
-            let planned = tap.planned.map_or("none".to_owned(), |planned| planned.to_string());
-            let why = format!("{planned} planned, {ended} ended; bats: {}\n{said}", output.status);
-            self.tell(file, NOT_ALL, Told::NotOk(why + &String::from_utf8_lossy(&output.stderr)));
+        if let Some(ended) = reader.last() {
+            self.tell(ended);
+        }
+        let status = bats.wait()?;
+        if reader.planned != Some(reader.ended) {
+            let planned = reader.planned.map_or("none".to_owned(), |planned| planned.to_string());
+            let log = format!("{planned} planned, {} ended; bats: {status}", reader.ended);
+            self.tell(Ended { file: "bats".to_owned(), name: "all tests end".to_owned(), told: Told::NotOk(log) });
         }
         Ok(())
     }
 
-    fn tell(&self, file: &str, name: &str, told: Told) {
-        let verdict: Verdict = self.known.judge(file, name, told);
-        let test = Test { file: file.to_owned(), name: name.to_owned(), verdict };
-        Line::Tested { subject: self.run.subject, test }.tell();
+    fn tell(&self, Ended { file, name, told }: Ended) {
+        let verdict = self.known.judge(&file, &name, told);
+        Line::Tested { subject: self.run.subject, test: Test { file, name, verdict } }.tell();
     }
 }
-
-/// Stands for the tests of a file that came to no end.
-const NOT_ALL: &str = "all tests of the file end";

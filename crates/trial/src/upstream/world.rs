@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use fs_err as fs;
-use nix::unistd::chown;
+use nix::{mount::umount, unistd::chown};
 
 use super::{OWN, Run};
 use crate::{
@@ -55,6 +55,8 @@ fn session(run: &Run) -> std::io::Result<fs::File> {
     // The tests compare HOME with what /etc/passwd says.
     bind(Path::new(&home), Path::new(DebianRoot::HOME))?;
     fs::create_dir_all(&run.scratch)?;
+    // The session sees no more of it than what is its own.
+    umount("/sys/fs/cgroup")?;
     cgroup(&run.scratch)
 }
 
