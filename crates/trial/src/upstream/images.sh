@@ -61,7 +61,7 @@ for argument do
 done
 [ "$verbose" ] || exec busybox nc "$@"
 echo "listening on [::]:$port ..." >&2
-exec socat "TCP6-LISTEN:$port,ipv6only=0" SYSTEM:'nc connected'
+exec socat -t 60 "TCP6-LISTEN:$port,ipv6only=0" SYSTEM:'nc connected'
 END
 chmod 755 base/usr/bin/nc
 cat >base/etc/passwd <<'END'

@@ -85,7 +85,7 @@ mod tests {
     "#;
 
     fn known(version: &str) -> Known {
-        Known::parse(TABLE, &version.parse().unwrap()).unwrap()
+        Known::parse(TABLE, &Version::new(version)).unwrap()
     }
 
     fn test(name: &str, verdict: Verdict) -> Test {
