@@ -28,7 +28,7 @@ const PODMAN_TESTING: &str = "/usr/libexec/podman/podman-testing";
 pub(super) const SOURCE: &str = "/src";
 
 /// What the tests, or what makes their images, run beside the programs that are tried.
-pub(super) const PACKAGES: [&str; 39] = [
+pub(super) const PACKAGES: [&str; 40] = [
     "aardvark-dns",
     "apache2-utils",
     "attr",
@@ -41,6 +41,7 @@ pub(super) const PACKAGES: [&str; 39] = [
     "catatonit",
     "conmon",
     "crun",
+    "curl",
     "docker-registry",
     "file",
     "fuse-overlayfs",

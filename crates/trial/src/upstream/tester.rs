@@ -20,8 +20,6 @@ use crate::{
 };
 
 const IMAGES: &str = include_str!("images.sh");
-/// Of a test, in seconds; the longest takes five minutes on a slow machine. It has failed then.
-const TEST_PATIENCE: &str = "1200";
 /// Of all of them, in seconds: what a test leaves may keep bats waiting.
 const PATIENCE: &str = "28800";
 /// Without systemd podman would say so at every command; an archive's does without.
@@ -70,8 +68,7 @@ impl Tester<'_> {
         let mut bats = self.command("timeout");
         bats.args(["--kill-after=30", PATIENCE, "bats", "--formatter", "cat"]);
         bats.args(self.run.files.iter().map(|file| Path::new(self.suite.folder).join(format!("{file}.bats"))));
-        bats.current_dir(SOURCE).env("BATS_TEST_TIMEOUT", TEST_PATIENCE).stdout(Stdio::piped());
-        let mut bats = bats.spawn()?;
+        let mut bats = bats.current_dir(SOURCE).stdout(Stdio::piped()).spawn()?;
         let mut reader = Reader::default();
         for line in BufReader::new(bats.stdout.take().expect("asked for")).split(b'\n') {
             if let Some(ended) = reader.line(&String::from_utf8_lossy(&line?)) {
