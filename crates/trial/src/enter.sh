@@ -6,7 +6,7 @@ shift
 mount --bind "$root" "$root"
 cd "$root"
 mount -t tmpfs -o mode=0755 tmpfs dev
-mkdir dev/net dev/shm dev/pts
+mkdir dev/net dev/shm dev/pts dev/mqueue
 node() { mknod --mode=0666 "dev/$1" c "$2" "$3"; }
 node null 1 3
 node zero 1 5
@@ -19,6 +19,7 @@ node net/tun 10 200
 mknod --mode=0600 dev/tty1 c 4 1
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+mount -t mqueue mqueue dev/mqueue
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 for number in 0:stdin 1:stdout 2:stderr; do ln -s "fd/${number%:*}" "dev/${number#*:}"; done

@@ -37,33 +37,6 @@ for name in ip socat printenv; do program base "$name"; done
 ln -s ../usr/bin/printenv base/bin/
 ln -s busybox base/bin/busybox-extras
 ln -s ../proc/mounts base/etc/mtab
-# Debian's nc of busybox has neither -n nor -v, whose words the tests read.
-rm -f base/usr/bin/nc base/bin/nc
-cat >base/usr/bin/nc <<'END'
-#!/bin/sh
-ipv4() { # of ::ffff:0a00:0001, as socat writes it
-	address=${1##*ffff:} address=${address%]}
-	high=$((0x${address%:*})) low=$((0x${address#*:}))
-	echo "::ffff:$((high >> 8)).$((high & 255)).$((low >> 8)).$((low & 255))"
-}
-if [ "$1" = connected ]; then
-	echo "connect to [$(ipv4 "$SOCAT_SOCKADDR")]:$SOCAT_SOCKPORT from [$(ipv4 "$SOCAT_PEERADDR")]:$SOCAT_PEERPORT" >&2
-	exec cat >&2
-fi
-verbose= port=
-for argument do
-	shift
-	case $argument in
-	-n) ;;
-	-v) verbose=yes ;;
-	*) set -- "$@" "$argument" && port=$argument ;;
-	esac
-done
-[ "$verbose" ] || exec busybox nc "$@"
-echo "listening on [::]:$port ..." >&2
-exec socat -t 60 "TCP6-LISTEN:$port,ipv6only=0" SYSTEM:'nc connected'
-END
-chmod 755 base/usr/bin/nc
 cat >base/etc/passwd <<'END'
 root:x:0:0:root:/root:/bin/sh
 bin:x:1:1:bin:/bin:/sbin/nologin
