@@ -29,14 +29,17 @@ impl DebianRoot {
     /// Makes one of packages in a folder that is not there yet, from the mirror that this machine's apt has.
     pub fn make(path: &Path, packages: &[&str]) -> io::Result<Self> {
         let include = format!("--include={}", packages.join(","));
-        let mut mmdebstrap = Command::new("mmdebstrap");
+        // All that it starts and mounts ends with it, and it with us.
+        let mut mmdebstrap = Command::new("setpriv");
+        mmdebstrap.args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child"]);
+        mmdebstrap.args(["--mount-proc", "--propagation=private", "--", "mmdebstrap"]);
         mmdebstrap.args(["--quiet", "--mode=root", "--variant=minbase", &include]);
         // A mirror may lag behind; what it has is signed all the same.
         mmdebstrap.args(["--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=Acquire::Languages \"none\""]);
         // It lasts no longer than what is done in it.
         mmdebstrap.args(["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*"]);
         mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*"]);
-        succeed(mmdebstrap.arg(SUITE).arg(path))?;
+        succeed("mmdebstrap", mmdebstrap.arg(SUITE).arg(path))?;
         let root = Self { path: path.to_owned() };
         let (who, name) = (Who::Person, "person");
         let id = who.id();
@@ -67,7 +70,7 @@ impl DebianRoot {
     pub fn unpack(&self, archive: &Path, at: &str) -> io::Result<PathBuf> {
         let place = self.outside(at);
         fs::create_dir_all(&place)?;
-        succeed(Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(&place))?;
+        succeed("tar", Command::new("tar").arg("-xf").arg(archive).arg("--strip-components=1").arg("-C").arg(&place))?;
         Ok(place)
     }
 
@@ -98,8 +101,7 @@ impl DebianRoot {
 }
 
 /// Runs a command that must succeed.
-fn succeed(command: &mut Command) -> io::Result<()> {
-    let name = command.get_program().display().to_string();
+fn succeed(name: &str, command: &mut Command) -> io::Result<()> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(io::Error::other(format!("`{name}`: {status}"))),
