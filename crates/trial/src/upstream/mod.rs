@@ -266,7 +266,8 @@ fn tested(run: &Run, cancel: &Cancel, heard: &mut dyn FnMut(&Line)) -> Result<Ve
     command.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut tests = Vec::new();
-    let ended = hear(&mut child, cancel, None, &mut |line| {
+    let told = child.stdout.take().expect("asked for");
+    let ended = hear(&mut child, told, cancel, None, &mut |line| {
         if let Line::Tested { test, .. } = line {
             tests.push(test.clone());
         }
