@@ -18,6 +18,9 @@ const COMPLETIONS: &str = include_str!("completions.go");
 /// Each of Go's tools in a slot of the jobserver's.
 const TOOLS: [&str; 4] = ["-p", "{slots}", "-toolexec", "/b/bin/slot"];
 
+/// A program's own packages, not those it depends on, without inlining: they are long and do little in loops.
+const SMALLER: &str = "-gcflags=./...=-l";
+
 /// Go runs each of its tools through this, which waits for a slot (`RST_SLOTS`) and gives it back. What Go asks a
 /// tool about its version, for the keys of its cache, is answered at once, and as without.
 const SLOT: &str = r#"#!/bin/sh
@@ -104,7 +107,7 @@ fn build(context: &Context, options: &Go, program: &GoProgram) -> Step {
     let tags = options.tags.join(",");
     let linker = linker.join(" ");
     let argv = ["go", "build"].into_iter().chain(TOOLS);
-    let argv = argv.chain(["-tags", &tags, "-ldflags", &linker, "-o", &output, &program.package]);
+    let argv = argv.chain(["-tags", &tags, SMALLER, "-ldflags", &linker, "-o", &output, &program.package]);
     Step {
         commands: vec![Command {
             argv: argv.map(str::to_owned).collect(),

@@ -28,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     person("pod", "Containers of a pod share a network and a name", pod),
     person("kube", "A pod is played from YAML, and played down again", kube),
     person("service", "The API is served on a socket, and podman --remote and podman-remote use it", service),
+    person("help", "However help is asked for, it names all options", help),
     person("completions", "The shell completes podman's commands and options", completions),
     person("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
 ];
@@ -240,6 +241,16 @@ fn service(person: &Person) -> Verdict {
         let named = person.call(&format!("--url {url} {HELLO}")).program(person.top.join("bin/podman-remote"));
         same(&named.prints()?, "hello")
     })
+}
+
+/// Podman defines the options of no command but the one that is called.
+fn help(person: &Person) -> Verdict {
+    for command in ["run", "container run", "create", "pod create", "build", "image build", "container clone"] {
+        let whole = person.run(&format!("{command} --help"))?;
+        contains(&whole, "--cpuset-cpus ")?;
+        same(&person.run(&format!("help {command}"))?, &whole)?;
+    }
+    Ok(())
 }
 
 /// Bash takes the file that README names; what it and the other shells then ask podman is the same for all.
