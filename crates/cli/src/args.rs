@@ -214,7 +214,7 @@ pub struct TrialArgs {
     /// Try it in virtual machines of these systems instead; `all` are those that the archive is for
     #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
     pub vm: Vec<String>,
-    /// When a machine is taken to hang, and ended
+    /// When a machine is taken to hang, and ended; it has a sixth of that to come up
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     pub limit: u64,
     /// Open a shell at the machine's console, after the checks of --only if there are any

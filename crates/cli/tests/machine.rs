@@ -64,7 +64,7 @@ fn after_ctrl_c_a_machine_is_gone_within_two_seconds() {
 #[test]
 #[ignore = "needs QEMU: make test runs it"]
 fn a_machine_that_hangs_is_ended_and_its_checks_have_failed() {
-    let (hung, child) = Hung::start(&["--only", "versions", "--limit", "1"]);
+    let (hung, child) = Hung::start(&["--only", "versions", "--limit", "6"]);
     let run = Run::of(child.wait_with_output().unwrap()).exits(5);
     assert!(run.stdout.contains("the machine did not come up: it was ended after 1 s"), "{run}");
     assert!(run.stderr.contains("1 of 1 checks failed"), "{run}");
@@ -74,7 +74,7 @@ fn a_machine_that_hangs_is_ended_and_its_checks_have_failed() {
 #[test]
 #[ignore = "needs QEMU: make test runs it"]
 fn where_no_machine_comes_up_there_is_no_shell_and_that_is_said() {
-    let (hung, child) = Hung::start(&["--shell", "--limit", "1"]);
+    let (hung, child) = Hung::start(&["--shell", "--limit", "6"]);
     let run = Run::of(child.wait_with_output().unwrap()).exits(5);
     assert!(run.stderr.contains("did not come up: it was ended after 1 s"), "{run}");
     assert_eq!((hung.machines(), hung.folders()), (0, 0), "{run}");

@@ -21,8 +21,8 @@ use crate::{
 /// Of a machine, in MiB. Three users run containers in it.
 pub(crate) const MEMORY: u64 = 2048;
 
-/// A machine that takes longer to come up hangs.
-const UP: Duration = Duration::from_secs(150);
+/// A machine has this part of its time to come up.
+const UP: u32 = 6;
 
 /// Who emulates the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Machine<'_> {
         heard: &mut dyn FnMut(&Line),
     ) -> Result<Heard, TrialError> {
         let whole = if self.shell { Duration::MAX } else { self.limit };
-        let limits = Limits { up: UP.min(self.limit), whole };
+        let limits = Limits { up: self.limit / UP, whole };
         let terminal = self.shell.then(|| tcgetattr(std::io::stdin()).ok()).flatten();
         let mut child = self.start(accelerator)?;
         let told: Box<dyn Read + Send> = match (child.stdout.take(), child.stderr.take()) {
