@@ -7,8 +7,8 @@ PATH=$PATH:/usr/sbin:/sbin
 root=$PWD/root
 mkdir out initrd initrd/bin initrd/dev initrd/modules initrd/root
 
-# Packages' own scripts run in the new root, which a processor of another kind cannot: see `finish`. There rst runs
-# by an emulator of this one.
+# Packages' own scripts run in the new root, which a processor of another kind cannot: see `foreign` and `finish`.
+# There rst runs by an emulator of this one.
 native=$(dpkg --print-architecture)
 variant=minbase essential= emulator=
 [ "$ARCH" = "$native" ] || variant=extract essential='--include=?essential' emulator=qemu-user
@@ -60,6 +60,16 @@ done
 # disk FOLDER FILE MIB: an ext4 file system with what the folder holds, and so much free.
 disk() { mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$1" "$2" "$(($(du -sm "$1" | cut -f1) * 5 / 4 + $3))M"; }
 
+# What the scripts of base-passwd and libpam-runtime would have made, which is all that busybox needs.
+foreign() {
+	cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
+	cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
+	sed 's/:.*/:*:20000:0:99999:7:::/' "$root/etc/passwd" >"$root/etc/shadow"
+	printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$root/etc/nsswitch.conf"
+	[ -e "$root/bin/sh" ] || ln -s dash "$root/bin/sh"
+	rm -rf "$root/packages" "$root/usr/share/doc" "$root/usr/share/man" "$root/usr/share/locale"
+}
+
 # Installs in a machine of its kind what was only unpacked here, and gets it back as an archive on a second disk.
 finish() {
 	cat >"$root/finish" <<-'FINISH'
@@ -97,7 +107,11 @@ finish() {
 	done
 	exit 1
 }
-[ "$ARCH" = "$native" ] || finish
+case $ARCH:$INIT in
+"$native":*) ;;
+*:busybox) foreign ;;
+*) finish ;;
+esac
 
 # The users of crates/trial/src/check.rs. Who has a name has a home, and one of them subordinate ids.
 for user in person:54321:Person poor:54322:Poor; do
