@@ -14,6 +14,8 @@ use crate::{
     error::BuildError,
     factory::Factory,
     graph::{Graph, NodeId, WantedArchive},
+    inventory::Facts,
+    sbom::Documents,
     supply::sources,
 };
 
@@ -23,6 +25,8 @@ pub(crate) struct Assembled {
     pub tool: String,
     pub tree: Digest,
     pub manifest: Manifest,
+    /// Its bills of materials.
+    pub sbom: Documents,
     /// The output of each component in it.
     pub outputs: BTreeMap<String, Digest>,
 }
@@ -36,12 +40,10 @@ impl Assembled {
         graph: &Graph,
         wanted: &WantedArchive,
         outputs: &BTreeMap<NodeId, ActionResult>,
+        listings: &BTreeMap<NodeId, Digest>,
     ) -> Result<Self, BuildError> {
         let variant = &factory.project.archives[&wanted.variant];
-        let mut linked: Vec<NodeId> = wanted.components.clone();
-        linked.extend(wanted.components.iter().flat_map(|id| graph.nodes[*id].libraries.clone()));
-        linked.sort_unstable();
-        linked.dedup();
+        let linked = wanted.linked(graph);
         let mut manifest = Manifest {
             format: FORMAT,
             variant: wanted.variant.clone(),
@@ -57,7 +59,7 @@ impl Assembled {
         let trees: BTreeMap<NodeId, Digest> = outputs.iter().map(|(id, result)| (*id, result.output)).collect();
         let mut contents: BTreeMap<RelPath, Contents> = BTreeMap::new();
         let mut listed = BTreeMap::new();
-        for id in linked {
+        for id in linked.iter().copied() {
             let node = &graph.nodes[id];
             let name = &node.component.name;
             let output = trees[&id];
@@ -105,12 +107,14 @@ impl Assembled {
                 add(&wanted.variant, &mut contents, &mut manifest, "rst", path.clone(), kind, bytes)?;
             }
         }
-        let text = serde_json::to_string_pretty(&manifest).expect("plain data") + "\n";
-        let at = Manifest::path(variant.tool.get_ref());
-        let kind = Kind::File { executable: false, digest: Digest::of(&text), size: text.len() as u64 };
-        contents.insert(at, Contents { kind, bytes: Bytes::Text(text) });
+        let tool = variant.tool.get_ref();
+        let sbom = Facts { factory, graph, wanted, manifest: &manifest, listings }.documents(&linked)?;
+        let (kind, bytes) = plain_text(sbom.cyclonedx.clone());
+        add(&wanted.variant, &mut contents, &mut manifest, "rst", Manifest::sbom_path(tool), kind, bytes)?;
+        let (kind, bytes) = plain_text(serde_json::to_string_pretty(&manifest).expect("plain data") + "\n");
+        contents.insert(Manifest::path(tool), Contents { kind, bytes });
         let tree = lay_out(factory, &contents)?;
-        Ok(Self { wanted: wanted.clone(), tool: variant.tool.get_ref().clone(), tree, manifest, outputs: listed })
+        Ok(Self { wanted: wanted.clone(), tool: tool.clone(), tree, manifest, sbom, outputs: listed })
     }
 
     pub(crate) fn file_name(&self, ending: &str) -> String {
@@ -135,6 +139,11 @@ fn pins<'a>(graph: &'a Graph, components: &[NodeId]) -> Vec<&'a LockedSource> {
 enum Bytes {
     File(PathBuf),
     Text(String),
+}
+
+fn plain_text(text: String) -> (Kind, Bytes) {
+    let kind = Kind::File { executable: false, digest: Digest::of(&text), size: text.len() as u64 };
+    (kind, Bytes::Text(text))
 }
 
 /// Where a file of a component's output goes in the archive, if anywhere.

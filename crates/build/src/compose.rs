@@ -10,7 +10,7 @@ use rst_model::{
 use crate::{
     driver::{self, Context},
     graph::{Graph, Node, NodeId},
-    toolchain::{Zig, runtime_licenses},
+    toolchain::{Zig, runtimes_of},
 };
 
 /// SOURCE_DATE_EPOCH of every build and the time of every file in an archive: 2026-01-01, in seconds
@@ -49,32 +49,19 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     for tool in &node.tools {
         mounts.insert(tool_mount(&graph.nodes[*tool].component.name), outputs[tool]);
     }
-    let mut checkouts = BTreeMap::from([(path("src"), node.sources.own.locked.tree)]);
-    if let Some(vendor) = &node.sources.vendor {
-        // Some have tens of thousands of files: copied only where a patch changes one.
-        let patched = node.component.patches.values().any(|text| text.contains("\n+++ b/vendor/"));
-        if patched {
-            checkouts.insert(path("src/vendor"), vendor.locked.tree);
-        } else {
-            mounts.insert("/b/src/vendor".to_owned(), vendor.locked.tree);
-        }
-    }
+    let checkouts = checkouts(node, &mut mounts);
 
     let mut files = zig.commands();
     files.extend(plan.files);
-    let mut steps = Vec::new();
-    for (name, text) in &node.component.patches {
-        files.insert(path(&format!("patches/{name}")), text.clone());
-        let input = format!("--input=/b/patches/{name}");
-        steps.push(driver::step(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", &input]));
-    }
+    let mut steps = patching(node, &mut files);
     steps.extend(plan.steps);
     if node.sources.vendor.is_some() {
         steps.extend(vendored_licenses());
     }
-    for (text, place) in runtime_licenses(&node.component.driver) {
-        let to = format!("/b/licenses/runtime/{place}");
-        steps.push(driver::step(["install", "-D", "--mode=644", text, &to]));
+    for runtime in runtimes_of(&node.component.driver) {
+        let file = runtime.license_text.rsplit('/').next().unwrap_or_default();
+        let to = format!("/b/licenses/runtime/{}/{file}", runtime.name);
+        steps.push(driver::step(["install", "-D", "--mode=644", runtime.license_text, &to]));
     }
 
     let mut env = driver::base_env(EPOCH);
@@ -98,7 +85,33 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     }
 }
 
-fn context_of<'a>(node: &'a Node, libraries: &'a [String]) -> Context<'a> {
+/// The source, with its vendored dependencies: what is copied into the work folder, and what is only seen.
+pub(crate) fn checkouts(node: &Node, mounts: &mut BTreeMap<String, Digest>) -> BTreeMap<RelPath, Digest> {
+    let mut checkouts = BTreeMap::from([(path("src"), node.sources.own.locked.tree)]);
+    if let Some(vendor) = &node.sources.vendor {
+        // Some have tens of thousands of files: copied only where a patch changes one.
+        let patched = node.component.patches.values().any(|text| text.contains("\n+++ b/vendor/"));
+        if patched {
+            checkouts.insert(path("src/vendor"), vendor.locked.tree);
+        } else {
+            mounts.insert("/b/src/vendor".to_owned(), vendor.locked.tree);
+        }
+    }
+    checkouts
+}
+
+/// Writes the recipe's patches, and says how they are applied.
+pub(crate) fn patching(node: &Node, files: &mut BTreeMap<RelPath, String>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (name, text) in &node.component.patches {
+        files.insert(path(&format!("patches/{name}")), text.clone());
+        let input = format!("--input=/b/patches/{name}");
+        steps.push(driver::step(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", &input]));
+    }
+    steps
+}
+
+pub(crate) fn context_of<'a>(node: &'a Node, libraries: &'a [String]) -> Context<'a> {
     let zig = Zig { platform: node.platform, host: Arch::HOST };
     Context { component: &node.component, platform: node.platform, zig, libraries, epoch: EPOCH }
 }
@@ -134,7 +147,7 @@ fn go_sees(node: &Node, outputs: &BTreeMap<NodeId, Digest>) -> String {
 }
 
 /// Copies the licence texts of vendored dependencies to `/b/licenses`, each below its module's or crate's name.
-fn vendored_licenses() -> Vec<Step> {
+pub(crate) fn vendored_licenses() -> Vec<Step> {
     let find = [
         &["find", "vendor", "-type", "f", "("][..],
         &["-iname", "licen[cs]e*", "-o", "-iname", "copying*", "-o", "-iname", "copyright*", "-o", "-iname", "notice*"],

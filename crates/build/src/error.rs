@@ -95,6 +95,18 @@ pub enum BuildError {
         /// Another.
         second: String,
     },
+    /// What `go version -m` says of programs.
+    #[error(transparent)]
+    Modules(#[from] rst_sbom::ModuleError),
+    /// What `cargo tree` says of a source.
+    #[error(transparent)]
+    Crates(#[from] rst_sbom::CrateError),
+    /// Zig's musl has no version where it always had one.
+    #[error("the version of Zig's musl is not in its version.h: {text}")]
+    MuslVersion {
+        /// What is there.
+        text: String,
+    },
     /// A source could not be had.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -2,7 +2,7 @@
 //! anything; the rest becomes tasks.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Instant,
@@ -23,6 +23,7 @@ use crate::{
     error::BuildError,
     execute::Executor,
     graph::{Graph, NodeId, WantedArchive},
+    listing::listing,
     project::Project,
     schedule::{self, Lane, Limits, Task},
     slots::Slots,
@@ -141,10 +142,10 @@ impl Factory<'_> {
         self.reporter.event(Event::Planned { actions, cached });
         let found: Vec<NodeId> = survey.done.keys().copied().collect();
         let results = Mutex::new(survey.done);
-        let archives = Mutex::new(BTreeMap::new());
+        let (archives, listings) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
         let limits = Limits { network: self.settings.downloads, action: self.settings.jobs, archive: 1 };
         let slots = Slots::new(self.store, self.settings.jobs)?;
-        let tasks = self.tasks(graph, &survey.todo, &slots, &results, &archives)?;
+        let tasks = self.tasks(graph, &survey.todo, &slots, &results, &listings, &archives)?;
         schedule::run(tasks, limits, || self.cancel.cancel())?;
         let results = results.into_inner().expect("all tasks are done");
         Ok(Built {
@@ -188,9 +189,13 @@ impl Factory<'_> {
         todo: &[NodeId],
         slots: &'s Slots,
         results: &'s Mutex<BTreeMap<NodeId, ActionResult>>,
+        listings: &'s Mutex<BTreeMap<NodeId, Digest>>,
         archives: &'s Mutex<BTreeMap<usize, Vec<BuiltArchive>>>,
     ) -> Result<Tasks<'s>, BuildError> {
-        let (mut tasks, fetches) = self.fetch_tasks(graph, todo)?;
+        let shipped: BTreeSet<NodeId> = graph.archives.iter().flat_map(|wanted| wanted.linked(graph)).collect();
+        let unlisted = self.unlisted(graph, &shipped, &results.lock().expect("nobody else has it yet"));
+        let with_sources: Vec<NodeId> = BTreeSet::from_iter(todo.iter().chain(&unlisted).copied()).into_iter().collect();
+        let (mut tasks, fetches) = self.fetch_tasks(graph, &with_sources)?;
         let libcs = self.libc_tasks(graph, todo, slots, &fetches, &mut tasks);
         let mut builds: BTreeMap<NodeId, usize> = BTreeMap::new();
         for id in todo.iter().copied() {
@@ -208,14 +213,25 @@ impl Factory<'_> {
                 run: Box::new(move || self.build_node(graph, id, slots, results)),
             });
         }
+        let mut lists: BTreeMap<NodeId, usize> = BTreeMap::new();
+        for id in shipped {
+            let fetched = sources(graph, id).into_iter().filter_map(|source| fetches.get(&source.locked.tree));
+            lists.insert(id, tasks.len());
+            tasks.push(Task {
+                after: builds.get(&id).into_iter().chain(fetched).copied().collect(),
+                lane: Lane::Action,
+                cost: 3.0,
+                run: Box::new(move || self.list_node(graph, id, slots, results, listings)),
+            });
+        }
         for (place, wanted) in graph.archives.iter().enumerate() {
             tasks.push(Task {
-                after: wanted.components.iter().filter_map(|id| builds.get(id)).copied().collect(),
+                after: wanted.linked(graph).iter().filter_map(|id| lists.get(id)).copied().collect(),
                 lane: Lane::Archive,
                 cost: 60.0,
                 run: Box::new(move || {
                     let _turn = slots.take(1, self.cancel)?;
-                    let files = self.archive(graph, wanted, results)?;
+                    let files = self.archive(graph, wanted, results, listings)?;
                     archives.lock().expect("no task panics while holding it").insert(place, files);
                     Ok(())
                 }),
@@ -280,6 +296,41 @@ impl Factory<'_> {
         Ok(())
     }
 
+    /// Asks what is linked into a node that is built.
+    fn list_node(
+        &self,
+        graph: &Graph,
+        id: NodeId,
+        slots: &Slots,
+        results: &Mutex<BTreeMap<NodeId, ActionResult>>,
+        listings: &Mutex<BTreeMap<NodeId, Digest>>,
+    ) -> Result<(), BuildError> {
+        if self.cancel.is_cancelled() {
+            return Err(BuildError::Interrupted);
+        }
+        let built = results.lock().expect("no task panics while holding it")[&id].output;
+        if let Some(action) = listing(graph, id, built) {
+            let version = graph.nodes[id].component.version.as_str();
+            let listed = self.executor(slots).run(&action, version, &[])?.output;
+            listings.lock().expect("no task panics while holding it").insert(id, listed);
+        }
+        Ok(())
+    }
+
+    /// The nodes that are built and have yet to be asked what is linked into them, for which sources are needed.
+    fn unlisted(
+        &self,
+        graph: &Graph,
+        nodes: &BTreeSet<NodeId>,
+        built: &BTreeMap<NodeId, ActionResult>,
+    ) -> Vec<NodeId> {
+        let is_unlisted = |id: &&NodeId| {
+            let action = built.get(id).and_then(|result| listing(graph, **id, result.output));
+            action.is_some_and(|action| self.store.result(action.key()).is_none())
+        };
+        nodes.iter().filter(is_unlisted).copied().collect()
+    }
+
     fn run_action(
         &self,
         action: &Action,
@@ -313,12 +364,14 @@ impl Factory<'_> {
         graph: &Graph,
         wanted: &WantedArchive,
         results: &Mutex<BTreeMap<NodeId, ActionResult>>,
+        listings: &Mutex<BTreeMap<NodeId, Digest>>,
     ) -> Result<Vec<BuiltArchive>, BuildError> {
         let outputs = results.lock().expect("no task panics while holding it").clone();
+        let listings = listings.lock().expect("no task panics while holding it").clone();
         let begun = Instant::now();
         let archive = format!("{}-{}", wanted.variant, wanted.platform.dashed());
         self.reporter.event(Event::Packing { archive: archive.clone() });
-        let assembled = Assembled::make(self, graph, wanted, &outputs)?;
+        let assembled = Assembled::make(self, graph, wanted, &outputs, &listings)?;
         assembled.prove(self)?;
         let files = assembled.package(self)?;
         self.reporter.event(Event::Packed { archive, seconds: begun.elapsed().as_secs_f64() });

@@ -99,6 +99,17 @@ pub struct WantedArchive {
     pub components: Vec<NodeId>,
 }
 
+impl WantedArchive {
+    /// The components in it, and the libraries that are linked into them.
+    pub(crate) fn linked(&self, graph: &Graph) -> Vec<NodeId> {
+        let mut linked = self.components.clone();
+        linked.extend(self.components.iter().flat_map(|id| graph.nodes[*id].libraries.clone()));
+        linked.sort_unstable();
+        linked.dedup();
+        linked
+    }
+}
+
 /// Everything to be done.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -252,7 +263,7 @@ impl<'a> Growing<'a> {
 }
 
 /// Whether a program comes out, into which an allocator is linked and the language's own library.
-fn links_a_program(component: &Component) -> bool {
+pub(crate) fn links_a_program(component: &Component) -> bool {
     match &component.driver {
         Driver::Source => false,
         Driver::Go(_) => true,

@@ -1,8 +1,9 @@
 //! The factory: from recipes and lock to proved archives.
 //!
 //! `project` reads what people write, `graph` says what has to be built, `compose` turns each node
-//! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, and
-//! `assemble`, `prove` and `package` make archives. `factory` is the road through all of them.
+//! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, `listing`
+//! asks what is linked into a component's programs, and `assemble` (with `inventory` and `sbom`), `prove` and
+//! `package` make archives. `factory` is the road through all of them.
 
 mod assemble;
 mod bare;
@@ -14,10 +15,13 @@ mod execute;
 mod explain;
 mod factory;
 mod graph;
+mod inventory;
+mod listing;
 mod package;
 mod pins;
 mod project;
 mod prove;
+mod sbom;
 mod schedule;
 mod slots;
 mod supply;

@@ -1,6 +1,6 @@
-//! An archive's files in `dist/`.
+//! An archive's files in `dist/`: in both compressions, with its bills of materials.
 
-use std::thread;
+use std::{path::Path, thread};
 
 use fs_err as fs;
 use rst_archive::Compression;
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Assembled {
-    /// Packs the tree and puts it into `dist/`.
+    /// Packs the tree and puts it into `dist/`, its bills of materials beside it.
     pub(crate) fn package(&self, factory: &Factory) -> Result<Vec<BuiltArchive>, BuildError> {
         let zstd = if factory.settings.draft { Compression::ZstdDraft } else { Compression::Zstd };
         let newest = factory.project.lock.version(&self.tool, None).is_ok_and(|newest| newest == self.wanted.version);
@@ -42,8 +42,22 @@ impl Assembled {
             let packing: Vec<_> = kinds.into_iter().map(|kind| scope.spawn(move || pack(kind))).collect();
             packing.into_iter().map(|file| file.join().expect("packing does not panic")).collect::<Result<Vec<_>, _>>()
         })?;
+        // What tries things out has it in the archive.
+        if !factory.settings.draft {
+            files.push(self.publish(factory, &self.sbom.cyclonedx, &folder.join(self.file_name(".cdx.json")))?);
+            files.push(self.publish(factory, &self.sbom.spdx, &folder.join(self.file_name(".spdx.json")))?);
+        }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+
+    fn publish(&self, factory: &Factory, text: &str, path: &Path) -> Result<BuiltArchive, BuildError> {
+        let scratch = factory.store.scratch()?;
+        let part = scratch.path().join("text");
+        fs::write(&part, text)?;
+        let blob = factory.store.put_blob(&part)?;
+        factory.store.publish(blob, path)?;
+        Ok(BuiltArchive { path: path.to_owned(), sha256: blob, size: text.len() as u64 })
     }
 
     fn within_budget(&self, factory: &Factory, size: u64) -> Result<(), BuildError> {

@@ -14,6 +14,7 @@ use rst_store::Store;
 use crate::{
     compose::compose,
     graph::{Graph, GraphError, Request},
+    listing::listing,
     project::Project,
 };
 
@@ -164,6 +165,9 @@ pub fn kept(store: &Store, graph: &Graph) -> BTreeSet<Digest> {
         let key = compose(graph, id, &outputs).key();
         if let Some(result) = store.result(key) {
             keep.extend([key, result.output]);
+            if let Some(listed) = listing(graph, id, result.output).map(|action| action.key()) {
+                keep.extend([listed].into_iter().chain(store.result(listed).map(|result| result.output)));
+            }
             outputs.insert(id, result.output);
         }
     }

@@ -71,7 +71,7 @@ pub enum Format {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Build tools or single components, prove them, and leave archives in dist/
+    /// Build tools or single components, prove them, and leave archives with their bills of materials in dist/
     #[command(after_help = "\
 Examples:
   rst build podman

@@ -76,6 +76,11 @@ impl Manifest {
     pub fn path(tool: &str) -> RelPath {
         RelPath::new(&format!("share/rst/{tool}.manifest.json")).expect("a plain name")
     }
+
+    /// Where the CycloneDX bill of materials lies beside it.
+    pub fn sbom_path(tool: &str) -> RelPath {
+        RelPath::new(&format!("share/rst/{tool}.cdx.json")).expect("a plain name")
+    }
 }
 
 /// A pinned source.

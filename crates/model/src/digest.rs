@@ -26,6 +26,11 @@ impl Digest {
         Self::of(serde_json::to_vec(value).expect("plain data always serializes"))
     }
 
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first twelve digits, for people.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..6])

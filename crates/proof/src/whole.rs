@@ -20,6 +20,7 @@ pub fn prove_whole(top: &Path, at: &RelPath, manifest: &Manifest) -> Proved {
         Claim { name: "files are readable by all, programs executable, nothing more", outcome: modes(manifest) },
         Claim { name: "no program twice", outcome: once(manifest) },
         Claim { name: "licence texts for all that is linked in", outcome: licenses(manifest) },
+        Claim { name: "the SBOM names every component, and what toolchains leave in programs", outcome: sbom(top, manifest) },
         Claim { name: "programs hold the version of their component", outcome: versions(top, manifest) },
         Claim { name: "configuration is JSON and TOML", outcome: configuration(top, manifest) },
     ];
@@ -57,6 +58,11 @@ fn once(manifest: &Manifest) -> Outcome {
 /// What the toolchains leave in programs: by toolchain, the names of its parts.
 const RUNTIMES: [(&str, &[&str]); 2] = [("zig", &["musl", "compiler-rt"]), ("go", &["go"])];
 
+fn runtimes(manifest: &Manifest) -> impl Iterator<Item = &'static str> {
+    let left = RUNTIMES.iter().filter(|(tool, _)| manifest.toolchain.contains_key(*tool));
+    left.flat_map(|(_, parts)| parts.iter().copied())
+}
+
 fn licenses(manifest: &Manifest) -> Outcome {
     let folders: BTreeSet<_> = manifest
         .files
@@ -64,13 +70,25 @@ fn licenses(manifest: &Manifest) -> Outcome {
         .filter_map(|path| path.as_str().strip_prefix("share/doc/")?.split_once("/licenses/")?.1.split_once('/'))
         .map(|(folder, _)| folder)
         .collect();
-    let runtimes = RUNTIMES.iter().filter(|(tool, _)| manifest.toolchain.contains_key(*tool));
-    let parts = runtimes.flat_map(|(_, parts)| parts.iter().copied());
-    let missing: Vec<_> =
-        manifest.components.keys().map(String::as_str).chain(parts).filter(|n| !folders.contains(n)).collect();
+    let names = manifest.components.keys().map(String::as_str).chain(runtimes(manifest));
+    let missing: Vec<_> = names.filter(|name| !folders.contains(name)).collect();
     match missing.is_empty() {
         true => Outcome::Passed,
         false => Outcome::Failed(format!("there is none of {}", missing.join(", "))),
+    }
+}
+
+fn sbom(top: &Path, manifest: &Manifest) -> Outcome {
+    let Some(path) = manifest.files.keys().find(|path| path.as_str().ends_with(".cdx.json")) else {
+        return Outcome::Failed("there is none".to_owned());
+    };
+    let has_programs = manifest.files.values().any(|file| file.mode == "0755");
+    let runtimes = runtimes(manifest).filter(|_| has_programs);
+    let text = fs::read(top.join(path)).map_err(|error| error.to_string());
+    match text.and_then(|text| rst_sbom::lacking(&text, manifest, runtimes)) {
+        Ok(lacking) if lacking.is_empty() => Outcome::Passed,
+        Ok(lacking) => Outcome::Failed(format!("it does not name {}", lacking.join(", "))),
+        Err(reason) => Outcome::Failed(format!("{path}: {reason}")),
     }
 }
 

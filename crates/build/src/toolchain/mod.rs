@@ -17,20 +17,38 @@ pub fn tools_of(driver: &Driver) -> &'static [&'static str] {
     }
 }
 
-/// The licence texts of what a toolchain leaves in every program: where each is seen, and its place below a
-/// folder of licences.
-pub fn runtime_licenses(driver: &Driver) -> Vec<(&'static str, &'static str)> {
-    let mut texts = vec![
-        ("/zig/ziglang/LICENSE", "compiler-rt/LICENSE"),
-        ("/zig/ziglang/lib/libc/musl/COPYRIGHT", "musl/COPYRIGHT"),
-    ];
+/// Something that a toolchain leaves in every program that it links.
+pub struct Runtime {
+    /// What it is called, here and among an archive's licences.
+    pub name: &'static str,
+    /// The recipe of the tool that has it.
+    pub tool: &'static str,
+    /// Where its licence's text is seen.
+    pub license_text: &'static str,
+    /// Its licence, as an SPDX expression.
+    pub license: &'static str,
+}
+
+const COMPILER_RT: Runtime =
+    Runtime { name: "compiler-rt", tool: "zig", license_text: "/zig/ziglang/LICENSE", license: "MIT" };
+const MUSL: Runtime =
+    Runtime { name: "musl", tool: "zig", license_text: "/zig/ziglang/lib/libc/musl/COPYRIGHT", license: "MIT" };
+const GO: Runtime = Runtime { name: "go", tool: "go", license_text: "/go/LICENSE", license: "BSD-3-Clause" };
+const LIBUNWIND: Runtime = Runtime {
+    name: "libunwind",
+    tool: "zig",
+    license_text: "/zig/ziglang/lib/libunwind/LICENSE.TXT",
+    license: "Apache-2.0 WITH LLVM-exception",
+};
+
+/// What a driver's toolchains leave in its programs, beside what is a component of its own (Rust's library).
+pub fn runtimes_of(driver: &Driver) -> &'static [Runtime] {
     match driver {
-        Driver::Source => texts.clear(),
-        Driver::Go(_) => texts.push(("/go/LICENSE", "go/LICENSE")),
-        Driver::Cargo(_) => texts.push(("/zig/ziglang/lib/libunwind/LICENSE.TXT", "libunwind/LICENSE.TXT")),
-        Driver::Cc(_) | Driver::Autotools(_) | Driver::Make(_) | Driver::Meson(_) => {}
+        Driver::Source => &[],
+        Driver::Go(_) => &[COMPILER_RT, MUSL, GO],
+        Driver::Cargo(_) => &[COMPILER_RT, MUSL, LIBUNWIND],
+        Driver::Cc(_) | Driver::Autotools(_) | Driver::Make(_) | Driver::Meson(_) => &[COMPILER_RT, MUSL],
     }
-    texts
 }
 
 /// The libcs with which a driver links something, what comes first at the front. Libraries alone are

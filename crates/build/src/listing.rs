@@ -1,0 +1,103 @@
+//! What is linked into a component's programs, asked of the programs and of its sources: an action beside the one
+//! that builds it, whose key so stays as it is. What it leaves, `inventory` reads.
+
+use std::collections::BTreeMap;
+
+use rst_model::{
+    Action, Collect, Digest,
+    recipe::{Cargo, Driver, Go, Install},
+};
+
+use crate::{
+    compose::{EPOCH, checkouts, context_of, patching, tool_mounts, vendored_licenses},
+    driver,
+    graph::{Graph, Node, NodeId, links_a_program},
+};
+
+/// Zig's musl: the header that has its version.
+pub(crate) const MUSL: &str = "musl";
+/// What `go version -m` prints of the programs.
+pub(crate) const MODULES: &str = "modules";
+/// The source's go.sum, if it has one.
+pub(crate) const GO_SUM: &str = "go.sum";
+/// The folder of the licence texts of vendored modules.
+pub(crate) const MODULE_LICENSES: &str = "licenses";
+/// What `cargo tree` prints.
+pub(crate) const CRATES: &str = "crates";
+/// The source's Cargo.lock.
+pub(crate) const CARGO_LOCK: &str = "Cargo.lock";
+
+/// Where the source of a Go program is seen.
+const SOURCE: &str = "/source";
+
+/// The action for a node that is built; none for one of which nothing need be asked.
+pub(crate) fn listing(graph: &Graph, id: NodeId, output: Digest) -> Option<Action> {
+    let node = &graph.nodes[id];
+    let mut action = Action {
+        name: node.component.name.clone(),
+        platform: node.platform,
+        mounts: tool_mounts(node),
+        checkouts: BTreeMap::new(),
+        files: BTreeMap::new(),
+        env: driver::base_env(EPOCH),
+        steps: Vec::new(),
+        collect: Vec::new(),
+        cache: None,
+        unsandboxed: graph.unsandboxed,
+    };
+    if links_a_program(&node.component) {
+        let header = "/zig/ziglang/lib/libc/musl/src/internal/version.h";
+        action.steps.push(driver::step(["cp", header, "/b/out/musl"]));
+        action.collect.push(taken("out/musl", MUSL));
+    }
+    match &node.component.driver {
+        Driver::Go(options) => ask_programs(&mut action, node, options, output),
+        Driver::Cargo(options) => ask_source(&mut action, node, options),
+        _ => {}
+    }
+    (!action.collect.is_empty()).then_some(action)
+}
+
+fn ask_programs(action: &mut Action, node: &Node, options: &Go, output: Digest) {
+    let built = format!("/deps/{}", node.component.name);
+    let is_program = |from: &str| options.program.iter().any(|program| program.name == from);
+    let programs = node.component.install.iter().filter_map(|(to, install)| match install {
+        Install::Everywhere(from) | Install::On { from, .. } => is_program(from).then(|| format!("{built}/{to}")),
+    });
+    let print = r#"go version -m "$@" >/b/out/modules"#;
+    let argv = ["sh", "-c", print, "sh"].map(str::to_owned).into_iter().chain(programs);
+    action.env.extend(driver::plan(&context_of(node, &[])).env);
+    action.steps.push(driver::step(argv));
+    action.steps.push(driver::step(["sh", "-c", "[ ! -e /source/go.sum ] || cp /source/go.sum /b/out/"]));
+    action.mounts.insert(built, output);
+    action.mounts.insert(SOURCE.to_owned(), node.sources.own.locked.tree);
+    action.collect.push(taken("out/modules", MODULES));
+    action.collect.push(Collect { optional: true, ..taken("out/go.sum", GO_SUM) });
+    if let Some(vendor) = &node.sources.vendor {
+        action.mounts.insert("/b/src/vendor".to_owned(), vendor.locked.tree);
+        action.steps.extend(vendored_licenses());
+        action.collect.push(taken("licenses/vendor/", &format!("{MODULE_LICENSES}/")));
+    }
+}
+
+fn ask_source(action: &mut Action, node: &Node, options: &Cargo) {
+    let triple = node.platform.rust_triple();
+    let print = r#"cargo tree "$@" >/b/out/crates"#;
+    let tree = ["--locked", "--offline", "--edges", "normal,no-proc-macro", "--target", &triple];
+    let shape = ["--prefix", "none", "--format", rst_sbom::TREE_FORMAT];
+    let unstable = ["-Zhost-config", "-Ztarget-applies-to-host"];
+    let packages = options.libraries.iter().flat_map(|library| ["-p", library]);
+    let argv = ["sh", "-c", print, "sh"].into_iter().chain(tree).chain(shape).chain(unstable).chain(packages);
+    let plan = driver::plan(&context_of(node, &[]));
+    action.env.extend(plan.env);
+    action.files.extend(plan.files);
+    action.checkouts = checkouts(node, &mut action.mounts);
+    action.steps.extend(patching(node, &mut action.files));
+    action.steps.push(driver::step(argv));
+    action.collect.push(taken("out/crates", CRATES));
+    action.collect.push(taken("src/Cargo.lock", CARGO_LOCK));
+}
+
+fn taken(from: &str, to: &str) -> Collect {
+    Collect { from: from.to_owned(), to: to.to_owned(), optional: false, merged: false }
+}
