@@ -194,7 +194,8 @@ impl Factory<'_> {
     ) -> Result<Tasks<'s>, BuildError> {
         let shipped: BTreeSet<NodeId> = graph.archives.iter().flat_map(|wanted| wanted.linked(graph)).collect();
         let unlisted = self.unlisted(graph, &shipped, &results.lock().expect("nobody else has it yet"));
-        let with_sources: Vec<NodeId> = BTreeSet::from_iter(todo.iter().chain(&unlisted).copied()).into_iter().collect();
+        let with_sources: Vec<NodeId> =
+            BTreeSet::from_iter(todo.iter().chain(&unlisted).copied()).into_iter().collect();
         let (mut tasks, fetches) = self.fetch_tasks(graph, &with_sources)?;
         let libcs = self.libc_tasks(graph, todo, slots, &fetches, &mut tasks);
         let mut builds: BTreeMap<NodeId, usize> = BTreeMap::new();
@@ -318,12 +319,7 @@ impl Factory<'_> {
     }
 
     /// The nodes that are built and have yet to be asked what is linked into them, for which sources are needed.
-    fn unlisted(
-        &self,
-        graph: &Graph,
-        nodes: &BTreeSet<NodeId>,
-        built: &BTreeMap<NodeId, ActionResult>,
-    ) -> Vec<NodeId> {
+    fn unlisted(&self, graph: &Graph, nodes: &BTreeSet<NodeId>, built: &BTreeMap<NodeId, ActionResult>) -> Vec<NodeId> {
         let is_unlisted = |id: &&NodeId| {
             let action = built.get(id).and_then(|result| listing(graph, **id, result.output));
             action.is_some_and(|action| self.store.result(action.key()).is_none())

@@ -32,8 +32,7 @@ impl Facts<'_> {
         for id in nodes {
             let node = &self.graph.nodes[*id];
             let listed = Listed { facts: self, tree: self.listings.get(id).copied() };
-            let mut links: BTreeSet<PartId> =
-                node.component.needs.iter().map(|need| PartId::component(need)).collect();
+            let mut links: BTreeSet<PartId> = node.component.needs.iter().map(|need| PartId::component(need)).collect();
             let mut linked: Vec<(PartId, Part)> = Vec::new();
             if links_a_program(&node.component) {
                 for runtime in runtimes_of(&node.component.driver) {
@@ -49,7 +48,8 @@ impl Facts<'_> {
             parts.extend(linked);
             parts.insert(PartId::component(&node.component.name), self.component(*id, links));
         }
-        let contained = self.wanted.components.iter().map(|id| PartId::component(&self.graph.nodes[*id].component.name));
+        let contained =
+            self.wanted.components.iter().map(|id| PartId::component(&self.graph.nodes[*id].component.name));
         Ok(Inventory {
             archive: self.manifest.variant.clone(),
             version: self.manifest.version.to_string(),
@@ -80,7 +80,11 @@ impl Facts<'_> {
             license: License::declared(&component.license),
             purl,
             origin,
-            patches: patches(node).into_iter().filter(|(file, _)| vendored(file).is_none()).map(|(_, name)| name).collect(),
+            patches: patches(node)
+                .into_iter()
+                .filter(|(file, _)| vendored(file).is_none())
+                .map(|(_, name)| name)
+                .collect(),
             within: None,
             links,
         }

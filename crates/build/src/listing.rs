@@ -86,7 +86,7 @@ fn ask_source(action: &mut Action, node: &Node, options: &Cargo) {
     let tree = ["--locked", "--offline", "--edges", "normal,no-proc-macro", "--target", &triple];
     let shape = ["--prefix", "none", "--format", rst_sbom::TREE_FORMAT];
     let unstable = ["-Zhost-config", "-Ztarget-applies-to-host"];
-    let packages = options.libraries.iter().flat_map(|library| ["-p", library]);
+    let packages = options.libraries.iter().flat_map(|library| ["-p", library.as_str()]);
     let argv = ["sh", "-c", print, "sh"].into_iter().chain(tree).chain(shape).chain(unstable).chain(packages);
     let plan = driver::plan(&context_of(node, &[]));
     action.env.extend(plan.env);

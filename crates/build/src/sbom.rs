@@ -30,8 +30,7 @@ impl Facts<'_> {
         }
         let begun = std::time::Instant::now();
         let inventory = self.inventory(nodes)?;
-        let documents =
-            Documents { cyclonedx: rst_sbom::cyclonedx(&inventory), spdx: rst_sbom::spdx(&inventory) };
+        let documents = Documents { cyclonedx: rst_sbom::cyclonedx(&inventory), spdx: rst_sbom::spdx(&inventory) };
         let scratch = self.factory.store.scratch()?;
         let folder = scratch.path().join("sbom");
         fs::create_dir(&folder)?;

@@ -110,7 +110,18 @@ fn an_archive_whose_bill_lacks_a_component_is_not_proved() {
 
     fs::create_dir(&unpacked).unwrap();
     let tar = |arguments: &[&str]| {
-        assert!(Command::new("tar").args(arguments).arg("-C").arg(&unpacked).arg("-f").arg(&archive).arg("hello-v1").status().unwrap().success());
+        assert!(
+            Command::new("tar")
+                .args(arguments)
+                .arg("-C")
+                .arg(&unpacked)
+                .arg("-f")
+                .arg(&archive)
+                .arg("hello-v1")
+                .status()
+                .unwrap()
+                .success()
+        );
     };
     tar(&["-xz"]);
     let text = fs::read_to_string(unpacked.join(SBOM)).unwrap();

@@ -20,7 +20,10 @@ pub fn prove_whole(top: &Path, at: &RelPath, manifest: &Manifest) -> Proved {
         Claim { name: "files are readable by all, programs executable, nothing more", outcome: modes(manifest) },
         Claim { name: "no program twice", outcome: once(manifest) },
         Claim { name: "licence texts for all that is linked in", outcome: licenses(manifest) },
-        Claim { name: "the SBOM names every component, and what toolchains leave in programs", outcome: sbom(top, manifest) },
+        Claim {
+            name: "the SBOM names every component, and what toolchains leave in programs",
+            outcome: sbom(top, manifest),
+        },
         Claim { name: "programs hold the version of their component", outcome: versions(top, manifest) },
         Claim { name: "configuration is JSON and TOML", outcome: configuration(top, manifest) },
     ];

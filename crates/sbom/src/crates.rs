@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_crate_is_named_once_and_the_source_itself_not_at_all() {
-        let printed = "tool v2.0.0 (/b/src)\tApache-2.0\nlibc v0.2.180\tMIT/Apache-2.0\nlibc v0.2.180\tMIT/Apache-2.0 (*)\n";
+        let printed =
+            "tool v2.0.0 (/b/src)\tApache-2.0\nlibc v0.2.180\tMIT/Apache-2.0\nlibc v0.2.180\tMIT/Apache-2.0 (*)\n";
         let crates = crates(printed, LOCK).unwrap();
         let [libc] = &crates[..] else { panic!("{crates:?}") };
         assert_eq!((libc.name.as_str(), libc.version.as_str()), ("libc", "0.2.180"));

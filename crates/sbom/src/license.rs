@@ -91,7 +91,8 @@ impl Detector {
             let all = [&entry.original].into_iter().chain(&entry.alternates).chain(&entry.headers);
             all.map(move |known| (known.match_score(text), name.as_str(), known))
         });
-        let rank = |(score, name, _): &(f32, &str, &TextData)| (*score, std::cmp::Reverse((name.len(), name.to_string())));
+        let rank =
+            |(score, name, _): &(f32, &str, &TextData)| (*score, std::cmp::Reverse((name.len(), name.to_string())));
         let better = |a: &_, b: &_| rank(a).partial_cmp(&rank(b)).expect("a score is a number");
         texts.max_by(better).expect("there are licences")
     }

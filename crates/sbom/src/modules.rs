@@ -23,11 +23,7 @@ pub struct ModuleError {
 
 /// The modules that are in those programs that `is_wanted` takes; a module that another replaces is not in them.
 /// The programs' own module is not among them.
-pub fn modules(
-    printed: &str,
-    go_sum: &str,
-    is_wanted: impl Fn(&str) -> bool,
-) -> Result<BTreeSet<Module>, ModuleError> {
+pub fn modules(printed: &str, go_sum: &str, is_wanted: impl Fn(&str) -> bool) -> Result<BTreeSet<Module>, ModuleError> {
     let sums = sums(go_sum);
     let mut found: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut wanted = false;
@@ -68,7 +64,10 @@ pub fn modules(
 /// The digests of whole modules; those of their go.mod alone (`VERSION/go.mod`) are other keys.
 fn sums(go_sum: &str) -> BTreeMap<(&str, &str), &str> {
     let fields = go_sum.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    fields.filter_map(|fields| <[&str; 3]>::try_from(fields).ok()).map(|[path, version, h1]| ((path, version), h1)).collect()
+    fields
+        .filter_map(|fields| <[&str; 3]>::try_from(fields).ok())
+        .map(|[path, version, h1]| ((path, version), h1))
+        .collect()
 }
 
 #[cfg(test)]
@@ -84,7 +83,8 @@ mod tests {
         \tbuild\t-tags=a,b\n\
         /deps/tool/lib/helper: go1.26.8\n\
         \tdep\texample.org/b\tv2.0.0\t\n";
-    const SUM: &str = "example.org/a v1.0.0 h1:aaa=\nexample.org/a v1.0.0/go.mod h1:mod=\nexample.org/new v1.5.0 h1:nnn=\n";
+    const SUM: &str =
+        "example.org/a v1.0.0 h1:aaa=\nexample.org/a v1.0.0/go.mod h1:mod=\nexample.org/new v1.5.0 h1:nnn=\n";
 
     fn named(wanted: impl Fn(&str) -> bool) -> Vec<(String, Option<String>)> {
         let modules = modules(PRINTED, SUM, wanted).unwrap();

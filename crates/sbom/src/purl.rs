@@ -76,7 +76,10 @@ mod tests {
     fn a_place_gives_the_name_that_scanners_know() {
         let https = |url: &str| of(Place::Https(url.to_owned())).unwrap();
         let github = "https://github.com/containers/crun";
-        assert_eq!(https(&format!("{github}/releases/download/1.21/crun-1.21.tar.gz")), "pkg:github/containers/crun@1.21");
+        assert_eq!(
+            https(&format!("{github}/releases/download/1.21/crun-1.21.tar.gz")),
+            "pkg:github/containers/crun@1.21"
+        );
         assert_eq!(https(&format!("{github}/archive/refs/tags/v1.21.tar.gz")), "pkg:github/containers/crun@v1.21");
         assert_eq!(https("https://example.org/thing-1.2.tar"), "pkg:generic/thing@1.2");
         let module = Place::GoModule("go.podman.io/podman/v6@v6.0.2".to_owned());

@@ -15,9 +15,8 @@ pub fn cyclonedx(inventory: &Inventory) -> String {
     let parts = inventory.parts.iter();
     let mut dependencies = vec![Dependency { of: top.clone(), on: inventory.contains.iter().collect() }];
     let with_links = parts.clone().filter(|(_, part)| !part.links.is_empty());
-    dependencies.extend(
-        with_links.map(|(id, part)| Dependency { of: id.to_string(), on: part.links.iter().collect() }),
-    );
+    dependencies
+        .extend(with_links.map(|(id, part)| Dependency { of: id.to_string(), on: part.links.iter().collect() }));
     let document = Document {
         format: NAME,
         spec: VERSION,
@@ -59,7 +58,8 @@ fn component<'a>(id: &'a PartId, part: &'a Part) -> Component<'a> {
     };
     match &part.origin {
         Origin::Delivered { sha256, h1, url } => {
-            component.hashes = sha256.iter().map(|digest| Hash { kind: "SHA-256", digest: digest.to_string() }).collect();
+            component.hashes =
+                sha256.iter().map(|digest| Hash { kind: "SHA-256", digest: digest.to_string() }).collect();
             component.references = url.iter().map(|url| Reference { kind: "source-distribution", url }).collect();
             component.properties = h1.iter().map(|h1| property("rst:h1", h1)).collect();
         }
@@ -78,7 +78,9 @@ fn component<'a>(id: &'a PartId, part: &'a Part) -> Component<'a> {
 fn licence(license: &License) -> Licence<'_> {
     match license {
         License::Unknown => Licence::License { license: Named::Name(UNKNOWN) },
-        License::Expression(text) if ::spdx::license_id(text).is_some() => Licence::License { license: Named::Id(text) },
+        License::Expression(text) if ::spdx::license_id(text).is_some() => {
+            Licence::License { license: Named::Id(text) }
+        }
         License::Expression(text) => Licence::Expression { expression: text },
     }
 }

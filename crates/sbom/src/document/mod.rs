@@ -3,9 +3,9 @@
 mod cyclonedx;
 mod spdx;
 
+pub use self::spdx::spdx;
 pub use cyclonedx::cyclonedx;
 pub(crate) use cyclonedx::{NAME as CYCLONEDX_NAME, VERSION as CYCLONEDX_VERSION};
-pub use spdx::spdx;
 
 use chrono::{DateTime, SecondsFormat};
 use rst_model::Digest;

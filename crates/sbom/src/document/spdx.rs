@@ -76,7 +76,9 @@ fn package<'a>(id: &PartId, part: &'a Part, time: &str, creator: &str) -> Packag
         }
         Origin::Own { tree } => source.push(format!("a folder of this project, whose listing has the digest {tree}")),
         Origin::Overridden { tree } => {
-            source.push(format!("a folder of the builder's in place of what is pinned, whose listing has the digest {tree}"));
+            source.push(format!(
+                "a folder of the builder's in place of what is pinned, whose listing has the digest {tree}"
+            ));
         }
     }
     if !part.patches.is_empty() {
@@ -88,9 +90,10 @@ fn package<'a>(id: &PartId, part: &'a Part, time: &str, creator: &str) -> Packag
 
 fn relationships(inventory: &Inventory) -> Vec<Relationship> {
     let of_archive = inventory.contains.iter().map(|id| relation(ARCHIVE.to_owned(), "CONTAINS", element(id)));
-    let links = inventory.parts.iter().flat_map(|(id, part)| {
-        part.links.iter().map(|linked| relation(element(id), "STATIC_LINK", element(linked)))
-    });
+    let links = inventory
+        .parts
+        .iter()
+        .flat_map(|(id, part)| part.links.iter().map(|linked| relation(element(id), "STATIC_LINK", element(linked))));
     let whole = relation(DOCUMENT.to_owned(), "DESCRIBES", ARCHIVE.to_owned());
     [whole].into_iter().chain(of_archive).chain(links).collect()
 }
