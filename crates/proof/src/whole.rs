@@ -61,7 +61,7 @@ fn once(manifest: &Manifest) -> Outcome {
 /// What the toolchains leave in programs: by toolchain, the names of its parts.
 const RUNTIMES: [(&str, &[&str]); 2] = [("zig", &["musl", "compiler-rt"]), ("go", &["go"])];
 
-fn runtimes(manifest: &Manifest) -> impl Iterator<Item = &'static str> {
+fn runtimes(manifest: &Manifest) -> impl Iterator<Item = &str> {
     let left = RUNTIMES.iter().filter(|(tool, _)| manifest.toolchain.contains_key(*tool));
     left.flat_map(|(_, parts)| parts.iter().copied())
 }

@@ -28,10 +28,10 @@ struct Component {
 /// What the document should name and does not, `NAME VERSION` each: the archive itself, every component of its
 /// manifest in its version, and these parts of its toolchains, in whatever version. An error is a document that
 /// cannot be read.
-pub fn lacking(
+pub fn lacking<'a>(
     text: &[u8],
     manifest: &Manifest,
-    runtimes: impl IntoIterator<Item = &'static str>,
+    runtimes: impl IntoIterator<Item = &'a str>,
 ) -> Result<Vec<String>, String> {
     let document: Document = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if (document.bom_format.as_str(), document.spec_version.as_str()) != (CYCLONEDX_NAME, CYCLONEDX_VERSION) {
