@@ -147,7 +147,7 @@ fn go_sees(node: &Node, outputs: &BTreeMap<NodeId, Digest>) -> String {
 }
 
 /// Copies the licence texts of vendored dependencies to `/b/licenses`, each below its module's or crate's name.
-pub(crate) fn vendored_licenses() -> Vec<Step> {
+fn vendored_licenses() -> Vec<Step> {
     let find = [
         &["find", "vendor", "-type", "f", "("][..],
         &["-iname", "licen[cs]e*", "-o", "-iname", "copying*", "-o", "-iname", "copyright*", "-o", "-iname", "notice*"],

@@ -215,10 +215,6 @@ impl Listed<'_> {
         let listing = self.facts.factory.store.listing(tree)?;
         for (path, _) in listing.iter() {
             let Some(file) = path.as_str().strip_prefix(&format!("{MODULE_LICENSES}/")) else { continue };
-            let name = file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase();
-            if !(name.starts_with("licen") || name.starts_with("copying")) {
-                continue;
-            }
             if let Some(module) = longest(modules, file) {
                 files.entry(&module.path).or_default().push(path.clone());
             }

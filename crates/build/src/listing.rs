@@ -9,7 +9,7 @@ use rst_model::{
 };
 
 use crate::{
-    compose::{EPOCH, checkouts, context_of, patching, tool_mounts, vendored_licenses},
+    compose::{EPOCH, checkouts, context_of, patching, tool_mounts},
     driver,
     graph::{Graph, Node, NodeId, links_a_program},
 };
@@ -75,7 +75,11 @@ fn ask_programs(action: &mut Action, node: &Node, options: &Go, output: Digest) 
     action.collect.push(Collect { optional: true, ..taken("out/go.sum", GO_SUM) });
     if let Some(vendor) = &node.sources.vendor {
         action.mounts.insert("/b/src/vendor".to_owned(), vendor.locked.tree);
-        action.steps.extend(vendored_licenses());
+        let find = [
+            &["find", "vendor", "-type", "f", "(", "-iname", "*licen[cs]e*", "-o", "-iname", "copying*", ")"][..],
+            &["!", "-name", "*.go", "-exec", "cp", "--parents", "-t", "/b/licenses", "{}", "+"],
+        ];
+        action.steps.extend([driver::step(["mkdir", "/b/licenses"]), driver::step(find.concat())]);
         action.collect.push(taken("licenses/vendor/", &format!("{MODULE_LICENSES}/")));
     }
 }

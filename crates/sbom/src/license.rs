@@ -1,10 +1,10 @@
 //! Licences: as a recipe or a Cargo.toml declares them, and as a licence's text shows.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use serde::Serialize;
 use spdx::{
-    Expression, ParseMode,
+    Expression, LicenseId, ParseMode,
     detection::{Store, TextData},
 };
 
@@ -22,13 +22,18 @@ impl License {
     pub fn declared(text: &str) -> Self {
         let canonical = Expression::canonicalize(text).ok().flatten().unwrap_or_else(|| text.to_owned());
         match Expression::parse_mode(&canonical, ParseMode::STRICT) {
-            // Of a licence that is no licence of SPDX's the documents would need the text.
-            Ok(expression) if expression.requirements().all(|one| one.req.license.id().is_some()) => {
+            // Of a licence that is no licence of SPDX's the documents would need the text; NONE and NOASSERTION are
+            // among the names that the crate knows.
+            Ok(expression) if expression.requirements().all(|one| one.req.license.id().is_some_and(is_license)) => {
                 Self::Expression(canonical)
             }
             _ => Self::Unknown,
         }
     }
+}
+
+fn is_license(id: LicenseId) -> bool {
+    !matches!(id.name, "NONE" | "NOASSERTION")
 }
 
 /// Finds which licence a text is.
@@ -38,6 +43,8 @@ pub struct Detector {
 
 /// How alike a text and a licence must be; what askalono and cargo-about take.
 const ALIKE: f32 = 0.9;
+/// By how much two may differ and still be as good as equally alike.
+const AS_GOOD_AS: f32 = 0.02;
 /// How many licences may be in one text.
 const MOST: usize = 8;
 
@@ -83,18 +90,24 @@ impl Detector {
         found
     }
 
-    /// The licence most like a text. Some share one text (`MPL-2.0`, `GPL-2.0-only`): of those the shortest name,
-    /// which says least. The crate's own search takes any of them.
+    /// The licence most like a text. Of those that are as good as equally alike it is one that the Open Source
+    /// Initiative has approved (an Apache licence without its appendix is more like Pixar's, which is made of it), and
+    /// of equal texts (`GPL-2.0-only`) the shortest name, which says least. The crate's own search takes any.
     fn most_alike(&self, text: &TextData) -> (f32, &str, &TextData) {
-        let texts = self.known.iter().filter(|(name, _)| spdx::license_id(name).is_some_and(|id| !id.is_deprecated()));
-        let texts = texts.flat_map(|(name, entry)| {
+        let known = self.known.iter().filter_map(|(name, entry)| Some((spdx::license_id(name)?, name, entry)));
+        let texts = known.filter(|(id, ..)| !id.is_deprecated()).flat_map(|(id, name, entry)| {
             let all = [&entry.original].into_iter().chain(&entry.alternates).chain(&entry.headers);
-            all.map(move |known| (known.match_score(text), name.as_str(), known))
+            all.map(move |known| (known.match_score(text), id, name.as_str(), known))
         });
-        let rank =
-            |(score, name, _): &(f32, &str, &TextData)| (*score, std::cmp::Reverse((name.len(), name.to_string())));
+        let texts: Vec<_> = texts.collect();
+        let best = texts.iter().map(|(score, ..)| *score).fold(0.0, f32::max);
+        let alike = texts.into_iter().filter(|(score, ..)| *score >= best - AS_GOOD_AS);
+        let rank = |(score, id, name, _): &(f32, LicenseId, &str, &TextData)| {
+            (id.is_osi_approved(), *score, Reverse(name.len()), Reverse(name.to_string()))
+        };
         let better = |a: &_, b: &_| rank(a).partial_cmp(&rank(b)).expect("a score is a number");
-        texts.max_by(better).expect("there are licences")
+        let (score, _, name, known) = alike.max_by(better).expect("there are licences");
+        (score, name, known)
     }
 }
 
@@ -158,11 +171,25 @@ mod tests {
         assert_eq!(detector.license([]), License::Unknown);
     }
 
+    /// The words of a licence of SPDX's.
+    fn words(detector: &Detector, name: &str) -> String {
+        detector.known.get_original(name).unwrap().lines().join("\n")
+    }
+
     /// Some licences share one text, and a map's order is another in each run.
     #[test]
     fn a_shared_text_has_one_name() {
-        let text = spdx::license_id("MPL-2.0").map(|_| Detector::new()).unwrap();
-        let mpl = text.known.get_original("MPL-2.0").unwrap().lines().join("\n");
-        assert_eq!(text.license([mpl.as_str()]), expression("MPL-2.0"));
+        let detector = Detector::new();
+        for name in ["MPL-2.0", "GPL-2.0-only", "LGPL-2.1-only"] {
+            assert_eq!(detector.license([words(&detector, name).as_str()]), expression(name));
+        }
+    }
+
+    #[test]
+    fn an_apache_licence_without_its_appendix_is_one() {
+        let detector = Detector::new();
+        let whole = words(&detector, "Apache-2.0");
+        let (terms, _) = whole.split_once("end of terms and conditions").unwrap();
+        assert_eq!(detector.license([terms]), expression("Apache-2.0"));
     }
 }
