@@ -1,11 +1,11 @@
 //! Licences: as a recipe or a Cargo.toml declares them, and as a licence's text shows.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use spdx::{
     Expression, LicenseId, ParseMode,
-    detection::{Store, TextData},
+    detection::{LicenseType, Store, TextData},
 };
 
 /// Under which terms something may be used.
@@ -43,15 +43,29 @@ pub struct Detector {
 
 /// How alike a text and a licence must be; what askalono and cargo-about take.
 const ALIKE: f32 = 0.9;
-/// By how much two may differ and still be as good as equally alike.
-const AS_GOOD_AS: f32 = 0.02;
 /// How many licences may be in one text.
 const MOST: usize = 8;
+/// How many are looked for in it at a time: of a text with several, one that is in it is among the most alike.
+const CANDIDATES: usize = 8;
+/// The line with which the terms of Apache-2.0 end.
+const END_OF_TERMS: &str = "END OF TERMS AND CONDITIONS";
+
+/// A licence beside a text.
+struct Candidate<'a> {
+    score: f32,
+    name: &'a str,
+    known: &'a TextData,
+}
 
 impl Detector {
     /// With the texts of all of SPDX's licences, which takes a moment.
     pub fn new() -> Self {
-        Self { known: Store::load_inline().expect("the crate's own texts can be read") }
+        let mut known = Store::load_inline().expect("the crate's own texts can be read");
+        // Without its appendix, as many leave it, Apache's is more like Pixar's, which is made of it.
+        let whole = known.get_original("Apache-2.0").expect("it is SPDX's").lines().join("\n");
+        let terms = whole.split(END_OF_TERMS).next().unwrap_or(&whole);
+        known.add_variant("Apache-2.0", LicenseType::Alternate, TextData::from(terms)).expect("it is there");
+        Self { known }
     }
 
     /// The licence that these texts make together: all of them hold. Unknown, if one of them is.
@@ -73,41 +87,42 @@ impl Detector {
     fn licenses_in(&self, text: &str) -> BTreeSet<&str> {
         let mut rest = TextData::from(text);
         let mut found = BTreeSet::new();
-        let (whole, name, _) = self.most_alike(&rest);
-        if whole >= ALIKE {
-            found.insert(name);
+        if let Some(whole) = self.candidates(&rest).first().filter(|whole| whole.score >= ALIKE) {
+            found.insert(whole.name);
             return found;
         }
         for _ in 0..MOST {
-            let (_, name, license) = self.most_alike(&rest);
-            let (part, alike) = rest.optimize_bounds(license);
-            if alike < ALIKE {
-                break;
+            let candidates = self.candidates(&rest).into_iter().take(CANDIDATES);
+            let parts = candidates.map(|candidate| (rest.optimize_bounds(candidate.known), candidate.name));
+            match parts.max_by(|((_, a), _), ((_, b), _)| a.total_cmp(b)) {
+                Some(((part, alike), name)) if alike >= ALIKE => {
+                    found.insert(name);
+                    rest = part.white_out();
+                }
+                _ => break,
             }
-            found.insert(name);
-            rest = part.white_out();
         }
         found
     }
 
-    /// The licence most like a text. Of those that are as good as equally alike it is one that the Open Source
-    /// Initiative has approved (an Apache licence without its appendix is more like Pixar's, which is made of it), and
-    /// of equal texts (`GPL-2.0-only`) the shortest name, which says least. The crate's own search takes any.
-    fn most_alike(&self, text: &TextData) -> (f32, &str, &TextData) {
-        let known = self.known.iter().filter_map(|(name, entry)| Some((spdx::license_id(name)?, name, entry)));
-        let texts = known.filter(|(id, ..)| !id.is_deprecated()).flat_map(|(id, name, entry)| {
-            let all = [&entry.original].into_iter().chain(&entry.alternates).chain(&entry.headers);
-            all.map(move |known| (known.match_score(text), id, name.as_str(), known))
+    /// All licences, those most like a text first; of equal ones that of the shortest name. The crate's own search
+    /// takes any of them.
+    fn candidates(&self, text: &TextData) -> Vec<Candidate<'_>> {
+        let entries = self.known.iter().filter_map(|(name, entry)| {
+            // Some share one text (GPL-2.0-only, GPL-2.0-or-later): the shortest name says least.
+            let names = [name].into_iter().chain(&entry.aliases).map(String::as_str);
+            let current = names.filter(|name| spdx::license_id(name).is_some_and(|id| !id.is_deprecated()));
+            Some((current.min_by_key(|name| (name.len(), *name))?, entry))
         });
-        let texts: Vec<_> = texts.collect();
-        let best = texts.iter().map(|(score, ..)| *score).fold(0.0, f32::max);
-        let alike = texts.into_iter().filter(|(score, ..)| *score >= best - AS_GOOD_AS);
-        let rank = |(score, id, name, _): &(f32, LicenseId, &str, &TextData)| {
-            (id.is_osi_approved(), *score, Reverse(name.len()), Reverse(name.to_string()))
-        };
-        let better = |a: &_, b: &_| rank(a).partial_cmp(&rank(b)).expect("a score is a number");
-        let (score, _, name, known) = alike.max_by(better).expect("there are licences");
-        (score, name, known)
+        let texts = entries.flat_map(|(name, entry)| {
+            let all = [&entry.original].into_iter().chain(&entry.alternates).chain(&entry.headers);
+            all.map(move |known| Candidate { score: known.match_score(text), name, known })
+        });
+        let mut candidates: Vec<_> = texts.collect();
+        candidates.sort_by(|a, b| {
+            b.score.total_cmp(&a.score).then_with(|| (a.name.len(), a.name).cmp(&(b.name.len(), b.name)))
+        });
+        candidates
     }
 }
 
@@ -171,7 +186,7 @@ mod tests {
         assert_eq!(detector.license([]), License::Unknown);
     }
 
-    /// The words of a licence of SPDX's.
+    /// The words of a licence, as the crate knows them.
     fn words(detector: &Detector, name: &str) -> String {
         detector.known.get_original(name).unwrap().lines().join("\n")
     }
@@ -180,16 +195,26 @@ mod tests {
     #[test]
     fn a_shared_text_has_one_name() {
         let detector = Detector::new();
-        for name in ["MPL-2.0", "GPL-2.0-only", "LGPL-2.1-only"] {
-            assert_eq!(detector.license([words(&detector, name).as_str()]), expression(name));
+        for (entry, name) in [("MPL-2.0", "MPL-2.0"), ("GPL-2.0-or-later", "GPL-2.0-only")] {
+            assert_eq!(detector.license([words(&detector, entry).as_str()]), expression(name));
         }
     }
 
     #[test]
-    fn an_apache_licence_without_its_appendix_is_one() {
+    fn an_apache_licence_without_its_appendix_is_one_and_pixars_is_none() {
         let detector = Detector::new();
         let whole = words(&detector, "Apache-2.0");
-        let (terms, _) = whole.split_once("end of terms and conditions").unwrap();
+        let (terms, appendix) = whole.split_once(END_OF_TERMS).unwrap();
+        assert!(!appendix.is_empty());
         assert_eq!(detector.license([terms]), expression("Apache-2.0"));
+        assert_eq!(detector.license([words(&detector, "Pixar").as_str()]), expression("Pixar"));
+    }
+
+    #[test]
+    fn of_a_text_with_several_licences_each_is_found() {
+        let detector = Detector::new();
+        let bsd = words(&detector, "BSD-3-Clause");
+        let twice = format!("Distributed under the terms below.\n\n{bsd}\n\n-------\nThe rest:\n\n{MIT}");
+        assert_eq!(detector.license([twice.as_str()]), expression("BSD-3-Clause AND MIT"));
     }
 }
