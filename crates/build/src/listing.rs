@@ -42,6 +42,7 @@ pub(crate) fn listing(graph: &Graph, id: NodeId, output: Digest) -> Option<Actio
         env: driver::base_env(EPOCH),
         steps: Vec::new(),
         collect: Vec::new(),
+        links: BTreeMap::new(),
         cache: None,
         unsandboxed: graph.unsandboxed,
     };
@@ -62,7 +63,9 @@ fn ask_programs(action: &mut Action, node: &Node, options: &Go, output: Digest) 
     let built = format!("/deps/{}", node.component.name);
     let is_program = |from: &str| options.program.iter().any(|program| program.name == from);
     let programs = node.component.install.iter().filter_map(|(to, install)| match install {
-        Install::Everywhere(from) | Install::On { from, .. } => is_program(from).then(|| format!("{built}/{to}")),
+        Install::Everywhere(from) if is_program(from) => Some(format!("{built}/{to}")),
+        Install::On { from, arch } if is_program(from) && *arch == node.platform.arch => Some(format!("{built}/{to}")),
+        _ => None,
     });
     let print = r#"go version -m "$@" >/b/out/modules"#;
     let argv = ["sh", "-c", print, "sh"].map(str::to_owned).into_iter().chain(programs);
