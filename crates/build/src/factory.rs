@@ -23,7 +23,6 @@ use crate::{
     error::BuildError,
     execute::Executor,
     graph::{Graph, NodeId, WantedArchive},
-    listing::listing,
     project::Project,
     schedule::{self, Lane, Limits, Task},
     slots::Slots,
@@ -297,36 +296,6 @@ impl Factory<'_> {
         Ok(())
     }
 
-    /// Asks what is linked into a node that is built.
-    fn list_node(
-        &self,
-        graph: &Graph,
-        id: NodeId,
-        slots: &Slots,
-        results: &Mutex<BTreeMap<NodeId, ActionResult>>,
-        listings: &Mutex<BTreeMap<NodeId, Digest>>,
-    ) -> Result<(), BuildError> {
-        if self.cancel.is_cancelled() {
-            return Err(BuildError::Interrupted);
-        }
-        let built = results.lock().expect("no task panics while holding it")[&id].output;
-        if let Some(action) = listing(graph, id, built) {
-            let version = graph.nodes[id].component.version.as_str();
-            let listed = self.executor(slots).run(&action, version, &[])?.output;
-            listings.lock().expect("no task panics while holding it").insert(id, listed);
-        }
-        Ok(())
-    }
-
-    /// The nodes that are built and have yet to be asked what is linked into them, for which sources are needed.
-    fn unlisted(&self, graph: &Graph, nodes: &BTreeSet<NodeId>, built: &BTreeMap<NodeId, ActionResult>) -> Vec<NodeId> {
-        let is_unlisted = |id: &&NodeId| {
-            let action = built.get(id).and_then(|result| listing(graph, **id, result.output));
-            action.is_some_and(|action| self.store.result(action.key()).is_none())
-        };
-        nodes.iter().filter(is_unlisted).copied().collect()
-    }
-
     fn run_action(
         &self,
         action: &Action,
@@ -381,7 +350,7 @@ impl Factory<'_> {
         Ok(files)
     }
 
-    fn executor<'a>(&'a self, slots: &'a Slots) -> Executor<'a> {
+    pub(crate) fn executor<'a>(&'a self, slots: &'a Slots) -> Executor<'a> {
         Executor {
             store: self.store,
             slots,

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fs_err as fs;
-use rst_model::{Digest, LockedSource, Manifest, Place, RelPath, Version, recipe::Driver};
+use rst_model::{Digest, LockedSource, Manifest, Place, Version, recipe::Driver};
 use rst_sbom::{Crate, Detector, Inventory, Kind, License, Module, Origin, Part, PartId};
 
 use crate::{
     error::BuildError,
     factory::Factory,
     graph::{Graph, Node, NodeId, Source, WantedArchive, links_a_program},
-    listing::{CARGO_LOCK, CRATES, GO_SUM, MODULE_LICENSES, MODULES, MUSL},
+    listed::{Listed, module_of},
     toolchain::{Runtime, runtimes_of},
 };
 
@@ -31,7 +30,7 @@ impl Facts<'_> {
         let mut parts = BTreeMap::new();
         for id in nodes {
             let node = &self.graph.nodes[*id];
-            let listed = Listed { facts: self, tree: self.listings.get(id).copied() };
+            let listed = Listed { store: self.factory.store, tree: self.listings.get(id).copied() };
             let mut links: BTreeSet<PartId> = node.component.needs.iter().map(|need| PartId::component(need)).collect();
             let mut linked: Vec<(PartId, Part)> = Vec::new();
             if links_a_program(&node.component) {
@@ -127,9 +126,9 @@ impl Facts<'_> {
             let ours = self.manifest.files.iter().filter(|(_, file)| file.component == node.component.name);
             ours.map(|(path, _)| path).any(|path| program.ends_with(&format!("/{path}")))
         };
-        let modules = rst_sbom::modules(&listed.text(MODULES)?, &listed.text(GO_SUM).unwrap_or_default(), is_shipped)?;
+        let modules = listed.modules(is_shipped)?;
         let licenses = listed.module_licenses(&modules)?;
-        let owner = |file: &str| longest(&modules, file);
+        let owner = |file: &str| module_of(&modules, file);
         let patches = patches_by(node, |file| owner(file).map(|module| module.path.clone()));
         let part = |module: &Module| {
             let texts = licenses.get(module.path.as_str());
@@ -183,58 +182,6 @@ fn crate_parts(node: &Node, crates: Vec<Crate>) -> Vec<(PartId, Part)> {
         (PartId::krate(&krate.name, &krate.version, patched_by), part)
     };
     crates.iter().map(part).collect()
-}
-
-/// What a node's listing left.
-struct Listed<'a> {
-    facts: &'a Facts<'a>,
-    tree: Option<Digest>,
-}
-
-impl Listed<'_> {
-    fn text(&self, name: &str) -> Result<String, BuildError> {
-        let tree = self.tree.map(|tree| self.facts.factory.store.tree_path(tree)).unwrap_or_default();
-        Ok(String::from_utf8_lossy(&fs::read(tree.join(name))?).into_owned())
-    }
-
-    fn crates(&self) -> Result<Vec<Crate>, BuildError> {
-        Ok(rst_sbom::crates(&self.text(CRATES)?, &self.text(CARGO_LOCK)?)?)
-    }
-
-    /// `#define VERSION "1.2.5"`
-    fn musl_version(&self) -> Result<String, BuildError> {
-        let text = self.text(MUSL)?;
-        let version = text.split('"').nth(1).filter(|version| !version.is_empty());
-        version.map(str::to_owned).ok_or(BuildError::MuslVersion { text })
-    }
-
-    /// The licence texts of each module: those that lie highest in its folder.
-    fn module_licenses(&self, modules: &BTreeSet<Module>) -> Result<BTreeMap<String, Vec<String>>, BuildError> {
-        let mut files: BTreeMap<&str, Vec<RelPath>> = BTreeMap::new();
-        let Some(tree) = self.tree else { return Ok(BTreeMap::new()) };
-        let listing = self.facts.factory.store.listing(tree)?;
-        for (path, _) in listing.iter() {
-            let Some(file) = path.as_str().strip_prefix(&format!("{MODULE_LICENSES}/")) else { continue };
-            if let Some(module) = longest(modules, file) {
-                files.entry(&module.path).or_default().push(path.clone());
-            }
-        }
-        let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (module, paths) in files {
-            let depth = |path: &RelPath| path.as_str().matches('/').count();
-            let highest = paths.iter().map(depth).min();
-            for path in paths.iter().filter(|path| Some(depth(path)) == highest) {
-                texts.entry(module.to_owned()).or_default().push(self.text(path.as_str())?);
-            }
-        }
-        Ok(texts)
-    }
-}
-
-/// The module in whose folder a vendored file lies.
-fn longest<'a>(modules: &'a BTreeSet<Module>, file: &str) -> Option<&'a Module> {
-    let is_in = |module: &&Module| file.strip_prefix(&module.path).is_some_and(|rest| rest.starts_with('/'));
-    modules.iter().filter(is_in).max_by_key(|module| module.path.len())
 }
 
 /// Every file that a patch of the component changes, with the patch's name, `COMPONENT/NAME.patch`.

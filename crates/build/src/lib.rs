@@ -16,6 +16,7 @@ mod explain;
 mod factory;
 mod graph;
 mod inventory;
+mod listed;
 mod listing;
 mod package;
 mod pins;

@@ -1,17 +1,24 @@
 //! What is linked into a component's programs, asked of the programs and of its sources: an action beside the one
-//! that builds it, whose key so stays as it is. What it leaves, `inventory` reads.
+//! that builds it, whose key so stays as it is. What it leaves, `listed` reads.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use rst_model::{
     Action, Collect, Digest,
     recipe::{Cargo, Driver, Go, Install},
 };
+use rst_store::ActionResult;
 
 use crate::{
     compose::{EPOCH, checkouts, context_of, patching, tool_mounts},
     driver,
+    error::BuildError,
+    factory::Factory,
     graph::{Graph, Node, NodeId, links_a_program},
+    slots::Slots,
 };
 
 /// Zig's musl: the header that has its version.
@@ -29,6 +36,43 @@ pub(crate) const CARGO_LOCK: &str = "Cargo.lock";
 
 /// Where the source of a Go program is seen.
 const SOURCE: &str = "/source";
+
+impl Factory<'_> {
+    /// Asks what is linked into a node that is built.
+    pub(crate) fn list_node(
+        &self,
+        graph: &Graph,
+        id: NodeId,
+        slots: &Slots,
+        results: &Mutex<BTreeMap<NodeId, ActionResult>>,
+        listings: &Mutex<BTreeMap<NodeId, Digest>>,
+    ) -> Result<(), BuildError> {
+        if self.cancel.is_cancelled() {
+            return Err(BuildError::Interrupted);
+        }
+        let built = results.lock().expect("no task panics while holding it")[&id].output;
+        if let Some(action) = listing(graph, id, built) {
+            let version = graph.nodes[id].component.version.as_str();
+            let listed = self.executor(slots).run(&action, version, &[])?.output;
+            listings.lock().expect("no task panics while holding it").insert(id, listed);
+        }
+        Ok(())
+    }
+
+    /// The nodes that are built and have yet to be asked what is linked into them, for which sources are needed.
+    pub(crate) fn unlisted(
+        &self,
+        graph: &Graph,
+        nodes: &BTreeSet<NodeId>,
+        built: &BTreeMap<NodeId, ActionResult>,
+    ) -> Vec<NodeId> {
+        let is_unlisted = |id: &&NodeId| {
+            let action = built.get(id).and_then(|result| listing(graph, **id, result.output));
+            action.is_some_and(|action| self.store.result(action.key()).is_none())
+        };
+        nodes.iter().filter(is_unlisted).copied().collect()
+    }
+}
 
 /// The action for a node that is built; none for one of which nothing need be asked.
 pub(crate) fn listing(graph: &Graph, id: NodeId, output: Digest) -> Option<Action> {

@@ -1,0 +1,77 @@
+//! What a listing left, read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fs_err as fs;
+use rst_model::{Digest, RelPath};
+use rst_sbom::{Crate, Module};
+use rst_store::Store;
+
+use crate::{
+    error::BuildError,
+    listing::{CARGO_LOCK, CRATES, GO_SUM, MODULE_LICENSES, MODULES, MUSL},
+};
+
+/// What a node's listing left.
+pub(crate) struct Listed<'a> {
+    pub store: &'a Store,
+    /// None, where nothing need be asked.
+    pub tree: Option<Digest>,
+}
+
+impl Listed<'_> {
+    fn text(&self, name: &str) -> Result<String, BuildError> {
+        let tree = self.tree.map(|tree| self.store.tree_path(tree)).unwrap_or_default();
+        Ok(String::from_utf8_lossy(&fs::read(tree.join(name))?).into_owned())
+    }
+
+    /// The modules in those programs that `is_wanted` takes.
+    pub(crate) fn modules(&self, is_wanted: impl Fn(&str) -> bool) -> Result<BTreeSet<Module>, BuildError> {
+        // A module without dependencies has no go.sum.
+        let go_sum = self.text(GO_SUM).unwrap_or_default();
+        Ok(rst_sbom::modules(&self.text(MODULES)?, &go_sum, is_wanted)?)
+    }
+
+    /// The crates in its programs, or in the library that it is.
+    pub(crate) fn crates(&self) -> Result<Vec<Crate>, BuildError> {
+        Ok(rst_sbom::crates(&self.text(CRATES)?, &self.text(CARGO_LOCK)?)?)
+    }
+
+    /// `1.2.5`, of the line `#define VERSION "1.2.5"`.
+    pub(crate) fn musl_version(&self) -> Result<String, BuildError> {
+        let text = self.text(MUSL)?;
+        let version = text.split('"').nth(1).filter(|version| !version.is_empty());
+        version.map(str::to_owned).ok_or(BuildError::MuslVersion { text })
+    }
+
+    /// The licence texts of each module: those that lie highest in its folder.
+    pub(crate) fn module_licenses(
+        &self,
+        modules: &BTreeSet<Module>,
+    ) -> Result<BTreeMap<String, Vec<String>>, BuildError> {
+        let mut files: BTreeMap<&str, Vec<RelPath>> = BTreeMap::new();
+        let Some(tree) = self.tree else { return Ok(BTreeMap::new()) };
+        let listing = self.store.listing(tree)?;
+        for (path, _) in listing.iter() {
+            let Some(file) = path.as_str().strip_prefix(&format!("{MODULE_LICENSES}/")) else { continue };
+            if let Some(module) = module_of(modules, file) {
+                files.entry(&module.path).or_default().push(path.clone());
+            }
+        }
+        let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (module, paths) in files {
+            let depth = |path: &RelPath| path.as_str().matches('/').count();
+            let highest = paths.iter().map(depth).min();
+            for path in paths.iter().filter(|path| Some(depth(path)) == highest) {
+                texts.entry(module.to_owned()).or_default().push(self.text(path.as_str())?);
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// The module in whose folder a vendored file lies.
+pub(crate) fn module_of<'a>(modules: &'a BTreeSet<Module>, file: &str) -> Option<&'a Module> {
+    let is_in = |module: &&Module| file.strip_prefix(&module.path).is_some_and(|rest| rest.starts_with('/'));
+    modules.iter().filter(is_in).max_by_key(|module| module.path.len())
+}
