@@ -29,6 +29,9 @@ test  zstd           zstd           zstd         zstd           zstd            
 test  setpriv        util-linux     util-linux   setpriv        util-linux      util-linux
 test  mkfs.xfs       xfsprogs       xfsprogs     xfsprogs       xfsprogs        xfsprogs
 test  mkfs.btrfs     btrfs-progs    btrfs-progs  btrfs-progs    btrfsprogs      btrfs-progs
+test  node           nodejs         nodejs       nodejs         nodejs          nodejs
+test  npm            npm            npm          npm            npm             npm
+test  venv           python3-venv   python3      python3        python3         python
 test  openssl        openssl        openssl      openssl        openssl         openssl
 test  registry       docker-registry -           docker-registry distribution-registry -
 test  docker         docker.io      docker-cli   docker-cli     docker          docker
@@ -45,6 +48,7 @@ test  qemu-system-aarch64 qemu-system-arm qemu-system-aarch64-core qemu-system-a
 is_there() {
 	case $1 in
 	pip) python3 -m pip --version >/dev/null 2>&1 ;;
+	venv) python3 -c 'import venv, ensurepip' >/dev/null 2>&1 ;;
 	registry) is_there docker-registry || command -v registry >/dev/null 2>&1 ;;
 	compose) is_there docker-compose || docker compose version >/dev/null 2>&1 ;;
 	file:*) [ -e "${1#file:}" ] ;;

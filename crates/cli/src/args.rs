@@ -101,6 +101,40 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
+    /// Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
+    #[command(
+        long_about = "\
+Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
+
+Leaves FILE.sigstore.json, a Sigstore bundle, beside each FILE, and for older cosign FILE.sig and, with a \
+certificate, FILE.pem.
+
+RST_SIGNING_KEY is the text of a PKCS#8 PEM with a P-256 key, RST_SIGNING_KEY_PASSWORD its password if it is \
+encrypted. Without it the OIDC token is the one that --identity-token-file names, or that the CI gives \
+(GitHub: permissions: id-token: write).",
+        after_help = "\
+Examples:
+  rst sign dist/podman-full-linux-amd64.tar.zst dist/checksums.txt
+  rst sign --statement dist/provenance.json
+  RST_SIGNING_KEY=\"$(cat key.pem)\" rst sign dist/skopeo-linux-arm64.tar.gz"
+    )]
+    Sign(SignArgs),
+    /// Check, without a network, that files are what was released, and by whom they were signed
+    #[command(
+        long_about = "\
+Check, without a network, that files are what was released, and by whom they were signed
+
+The signature must be by the workflow that release.toml names (issuer, repository, workflow and ref, each compared \
+whole), certified by Sigstore, and in its public log. A trusted_root.json that lies beside a file is not taken by \
+itself, since who can forge the one can forge the other.",
+        after_help = "\
+Examples:
+  rst verify podman-full-linux-amd64.tar.zst
+  rst verify podman-full-linux-amd64.tar.zst --provenance provenance.json.sigstore.json
+  rst verify checksums.txt --key signer.pub
+  rst verify checksums.txt --release my-fork/release.toml --trusted-root trusted_root.json"
+    )]
+    Verify(VerifyArgs),
     /// Unpack an archive as ordinary users, and run containers with it: in a world of its own for root,
     /// as oneself otherwise
     #[command(
@@ -194,6 +228,43 @@ pub struct BuildArgs {
     /// Build what the component needs, then open a shell where it would be built
     #[arg(long)]
     pub shell: bool,
+}
+
+/// `rst sign`
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// What to sign
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The files are in-toto statements, as provenance is: put each whole into its bundle, as an attestation
+    #[arg(long)]
+    pub statement: bool,
+    /// Sign as whom the OIDC token in this file names
+    #[arg(long, value_name = "FILE")]
+    pub identity_token_file: Option<PathBuf>,
+    /// Use the services of this Sigstore signing config [default: the public Sigstore's]
+    #[arg(long, value_name = "FILE")]
+    pub signing_config: Option<PathBuf>,
+}
+
+/// `rst verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// What to verify; the bundle of each lies beside it, as FILE.sigstore.json
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// A signed attestation that must say how, where and from what every file was built
+    #[arg(long, value_name = "BUNDLE")]
+    pub provenance: Option<PathBuf>,
+    /// Whom to trust, as Sigstore's trusted_root.json [default: the public Sigstore, as it is built in]
+    #[arg(long, value_name = "FILE")]
+    pub trusted_root: Option<PathBuf>,
+    /// Trust the owner of this public key (PEM) instead
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    pub key: Option<PathBuf>,
+    /// Who must have released it [default: the release.toml that is built in]
+    #[arg(long, value_name = "FILE")]
+    pub release: Option<PathBuf>,
 }
 
 /// `rst trial`

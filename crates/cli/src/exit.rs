@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
 use rst_sandbox::Error as SandboxError;
+use rst_sign::{SignError, VerifyError};
 use rst_trial::TrialError;
 
 use crate::commands::CommandError;
@@ -47,6 +48,8 @@ pub fn code(error: &CommandError) -> Exit {
         }
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
+        CommandError::Sign(error) => sign(error),
+        CommandError::Verify(error) => verify(error),
         CommandError::Trial(error) => trial(error),
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
@@ -72,6 +75,24 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+fn sign(error: &SignError) -> Exit {
+    match error {
+        SignError::NoIdentity
+        | SignError::TokenExpired { .. }
+        | SignError::Key { .. }
+        | SignError::Statement { .. } => Exit::Usage,
+        SignError::Sigstore(_) | SignError::Io(_) => Exit::Failed,
+    }
+}
+
+fn verify(error: &VerifyError) -> Exit {
+    match error {
+        VerifyError::Refused { .. } | VerifyError::NoBundle { .. } => Exit::Digest,
+        VerifyError::TrustedRoot { .. } | VerifyError::Key { .. } => Exit::Usage,
+        VerifyError::Io(_) => Exit::Failed,
     }
 }
 

@@ -3,9 +3,11 @@
 mod build;
 mod lock;
 mod prove;
+mod sign;
 mod store;
 mod trial;
 mod upstream;
+mod verify;
 
 use clap::CommandFactory as _;
 use miette::Diagnostic;
@@ -46,6 +48,12 @@ pub enum CommandError {
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
     #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sign(#[from] rst_sign::SignError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Verify(#[from] rst_sign::VerifyError),
+    #[error(transparent)]
     Trial(#[from] rst_trial::TrialError),
     #[error("{archive}: {failed} of {checks} checks failed{}", many_impossible(*impossible))]
     Tried { archive: String, failed: usize, impossible: usize, checks: usize },
@@ -71,6 +79,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
+        Command::Sign(arguments) => sign::sign(setup, &arguments),
+        Command::Verify(arguments) => verify::verify(setup, &arguments),
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
