@@ -4,7 +4,7 @@ use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
 use rst_model::Digest;
 use sigstore_sign::{
     bundle::{BundleV03, VerificationMaterialV03},
-    crypto::{KeyAlgorithm, KeyPair, sha256},
+    crypto::{KeyPair, sha256},
     types::{
         Bundle, DsseEnvelope, DsseSignature, HashAlgorithm, KeyId, PayloadBytes, Sha256Hash, SignatureContent,
         bundle::{MessageDigest, MessageSignature},
@@ -37,10 +37,7 @@ impl Key {
             }
             _ => return Err(wrong("it is not in PKCS#8 form")),
         };
-        let pair = KeyPair::from_pkcs8_der(key.as_bytes()).map_err(|_| wrong("it holds no key that can sign"))?;
-        if pair.algorithm() != KeyAlgorithm::EcdsaP256 {
-            return Err(wrong("it is not for the curve P-256"));
-        }
+        let pair = KeyPair::from_pkcs8_der(key.as_bytes()).map_err(|_| wrong("it holds no key for the curve P-256"))?;
         let public = pair.public_key_der().map_err(SignError::sigstore)?;
         // cosign and sigstore-go make the hint in this way.
         let hint = sha256(public.as_bytes()).to_base64();

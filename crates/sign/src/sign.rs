@@ -51,7 +51,7 @@ pub enum SignError {
         source: serde_json::Error,
     },
     /// Sigstore's services, or what was given for them, did not do.
-    #[error("cannot sign: {0}")]
+    #[error("Sigstore's services did not sign")]
     Sigstore(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file could not be read or written.
     #[error(transparent)]

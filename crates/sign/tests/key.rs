@@ -87,7 +87,16 @@ fn a_key_that_cannot_be_used_is_told_apart_and_not_repeated() {
             told("", None),
         ]
         .join("\n"),
-        @r""
+        @r"
+        the signing key cannot be used: it is encrypted, and no password is given
+        the signing key cannot be used: the password does not open it
+        the signing key cannot be used: it is not in PKCS#8 form
+        the signing key cannot be used: it is not in PKCS#8 form
+        the signing key cannot be used: it holds no key for the curve P-256
+        the signing key cannot be used: it holds no key for the curve P-256
+        the signing key cannot be used: it is no PEM text of one block
+        the signing key cannot be used: it is no PEM text of one block
+        "
     );
 }
 

@@ -1,6 +1,9 @@
 //! What may come from somebody else, and the claim that gives each away. The bundles are made by a Sigstore on this
 //! machine (`local.rs`), and kept in `fixtures/`.
 
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
 use std::path::{Path, PathBuf};
 
 use rst_model::toml_file;
