@@ -101,6 +101,7 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
+    #[cfg(feature = "release")]
     /// Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
     #[command(
         long_about = "\
@@ -119,6 +120,7 @@ Examples:
   RST_SIGNING_KEY=\"$(cat key.pem)\" rst sign dist/skopeo-linux-arm64.tar.gz"
     )]
     Sign(SignArgs),
+    #[cfg(feature = "release")]
     /// Check, without a network, that files are what was released, and by whom they were signed
     #[command(
         long_about = "\
@@ -230,6 +232,7 @@ pub struct BuildArgs {
     pub shell: bool,
 }
 
+#[cfg(feature = "release")]
 /// `rst sign`
 #[derive(Debug, Args)]
 pub struct SignArgs {
@@ -247,6 +250,7 @@ pub struct SignArgs {
     pub signing_config: Option<PathBuf>,
 }
 
+#[cfg(feature = "release")]
 /// `rst verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
 use rst_sandbox::Error as SandboxError;
+#[cfg(feature = "release")]
 use rst_sign::{SignError, VerifyError};
 use rst_trial::TrialError;
 
@@ -48,7 +49,9 @@ pub fn code(error: &CommandError) -> Exit {
         }
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
+        #[cfg(feature = "release")]
         CommandError::Sign(error) => sign(error),
+        #[cfg(feature = "release")]
         CommandError::Verify(error) => verify(error),
         CommandError::Trial(error) => trial(error),
         CommandError::Sandbox(error) => sandbox(error),
@@ -78,6 +81,7 @@ fn fetch(error: &FetchError) -> Exit {
     }
 }
 
+#[cfg(feature = "release")]
 fn sign(error: &SignError) -> Exit {
     match error {
         SignError::NoIdentity
@@ -88,6 +92,7 @@ fn sign(error: &SignError) -> Exit {
     }
 }
 
+#[cfg(feature = "release")]
 fn verify(error: &VerifyError) -> Exit {
     match error {
         VerifyError::Refused { .. } | VerifyError::NoBundle { .. } => Exit::Digest,

@@ -3,10 +3,12 @@
 mod build;
 mod lock;
 mod prove;
+#[cfg(feature = "release")]
 mod sign;
 mod store;
 mod trial;
 mod upstream;
+#[cfg(feature = "release")]
 mod verify;
 
 use clap::CommandFactory as _;
@@ -47,9 +49,11 @@ pub enum CommandError {
     Unpack(#[from] rst_archive::UnpackError),
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
+    #[cfg(feature = "release")]
     #[error(transparent)]
     #[diagnostic(transparent)]
     Sign(#[from] rst_sign::SignError),
+    #[cfg(feature = "release")]
     #[error(transparent)]
     #[diagnostic(transparent)]
     Verify(#[from] rst_sign::VerifyError),
@@ -79,7 +83,9 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
+        #[cfg(feature = "release")]
         Command::Sign(arguments) => sign::sign(setup, &arguments),
+        #[cfg(feature = "release")]
         Command::Verify(arguments) => verify::verify(setup, &arguments),
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),

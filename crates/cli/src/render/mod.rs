@@ -1,6 +1,7 @@
 //! All that is printed: events while something happens, tables at the end, errors.
 
 mod event;
+#[cfg(feature = "release")]
 mod signature;
 mod table;
 mod upstream;
@@ -8,6 +9,7 @@ mod upstream;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use event::reporter;
+#[cfg(feature = "release")]
 pub use signature::signature;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
 pub use upstream::upstream;
