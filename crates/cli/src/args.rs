@@ -212,6 +212,9 @@ pub struct BuildArgs {
     /// Pack fast, for trying things out; the archives are larger
     #[arg(long)]
     pub draft: bool,
+    /// Leave what `rst release` adds to archives beside them, too: the programs' unstripped twins, and all sources
+    #[arg(long, conflicts_with = "draft")]
+    pub for_release: bool,
     /// Use no cache of any compiler
     #[arg(long)]
     pub cold: bool,

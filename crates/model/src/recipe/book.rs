@@ -116,6 +116,11 @@ impl Book {
         self.pages.iter().filter_map(|(name, page)| Some((name.as_str(), page.recipe.source.get_ref().own.as_ref()?)))
     }
 
+    /// The page where upstream announces its releases, if the recipe names one.
+    pub fn releases(&self, name: &str) -> Option<&str> {
+        self.pages.get(name)?.recipe.releases.as_deref()
+    }
+
     /// The names of all recipes.
     pub fn names(&self) -> Vec<String> {
         self.pages.keys().cloned().collect()
