@@ -101,6 +101,16 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
+    /// Make a release's folder out of dist/: archives, digests, SBOMs, sources, provenance, signatures, notes, index
+    #[cfg(feature = "release")]
+    #[command(after_help = "\
+Examples:
+  rst build podman --for-release --platform linux/amd64 --platform linux/arm64
+  rst trial dist/podman-full-linux-amd64.tar.zst --format json > trial.json
+  rst release podman --dry-run --trial trial.json
+  rst release podman@5.8.6 --dry-run --untried --unsigned
+Variables of the signer: see `rst sign --help`.")]
+    Release(ReleaseArgs),
     #[cfg(feature = "release")]
     /// Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
     #[command(
@@ -245,12 +255,58 @@ pub struct SignArgs {
     /// The files are in-toto statements, as provenance is: put each whole into its bundle, as an attestation
     #[arg(long)]
     pub statement: bool,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+}
+
+/// As whom to sign, for `rst sign` and `rst release`
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct SigningArgs {
     /// Sign as whom the OIDC token in this file names
     #[arg(long, value_name = "FILE")]
     pub identity_token_file: Option<PathBuf>,
     /// Use the services of this Sigstore signing config [default: the public Sigstore's]
     #[arg(long, value_name = "FILE")]
     pub signing_config: Option<PathBuf>,
+}
+
+/// `rst release`
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// A tool, with @VERSION if not the newest
+    #[arg(value_name = "TOOL[@VERSION]")]
+    pub tool: Request,
+    /// Make the folder and publish nothing
+    #[arg(long, required = true)]
+    pub dry_run: bool,
+    /// What `rst trial ARCHIVE --format json` printed; every archive must have been tried
+    #[arg(long, value_name = "REPORT")]
+    pub trial: Vec<PathBuf>,
+    /// Release what nobody has tried; the notes say so
+    #[arg(long, conflicts_with = "trial")]
+    pub untried: bool,
+    /// Release without signatures; the notes say so
+    #[arg(long)]
+    pub unsigned: bool,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// The index of the releases before, its bundle beside it [default: this is the first]
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+    /// The public key of who signed that index, if it was no workflow
+    #[arg(long, value_name = "FILE", requires = "index")]
+    pub key: Option<PathBuf>,
+    /// Where archives are
+    #[arg(long, default_value = "dist", value_name = "FOLDER")]
+    pub dist: PathBuf,
+    /// Where the release's folder goes, which is named after its tag
+    #[arg(long, default_value = "release", value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Prove archives without their unstripped twins, which only the store that built them has
+    #[arg(long)]
+    pub without_symbols: bool,
 }
 
 #[cfg(feature = "release")]

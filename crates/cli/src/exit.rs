@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
+#[cfg(feature = "release")]
+use rst_release::{IndexError, ReleaseError};
 use rst_sandbox::Error as SandboxError;
 #[cfg(feature = "release")]
 use rst_sign::{SignError, VerifyError};
@@ -50,6 +52,8 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
         #[cfg(feature = "release")]
+        CommandError::Release(error) => release(error),
+        #[cfg(feature = "release")]
         CommandError::Sign(error) => sign(error),
         #[cfg(feature = "release")]
         CommandError::Verify(error) => verify(error),
@@ -78,6 +82,23 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+#[cfg(feature = "release")]
+fn release(error: &ReleaseError) -> Exit {
+    match error {
+        ReleaseError::Missing { .. }
+        | ReleaseError::Untried { .. }
+        | ReleaseError::Report { .. }
+        | ReleaseError::NoOrigin { .. }
+        | ReleaseError::NoRelease { .. } => Exit::Usage,
+        ReleaseError::Unreleasable { .. } | ReleaseError::NotPassed { .. } => Exit::Proof,
+        ReleaseError::Changed { .. } => Exit::Digest,
+        ReleaseError::Index(IndexError::Unreadable(_)) => Exit::Usage,
+        ReleaseError::Index(_) => Exit::Digest,
+        ReleaseError::Sign(error) => sign(error),
+        ReleaseError::Io(_) => Exit::Failed,
     }
 }
 

@@ -4,6 +4,8 @@ mod build;
 mod lock;
 mod prove;
 #[cfg(feature = "release")]
+mod release;
+#[cfg(feature = "release")]
 mod sign;
 mod store;
 mod trial;
@@ -52,6 +54,10 @@ pub enum CommandError {
     #[cfg(feature = "release")]
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Release(#[from] rst_release::ReleaseError),
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Sign(#[from] rst_sign::SignError),
     #[cfg(feature = "release")]
     #[error(transparent)]
@@ -83,6 +89,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
+        #[cfg(feature = "release")]
+        Command::Release(arguments) => release::release(setup, &arguments),
         #[cfg(feature = "release")]
         Command::Sign(arguments) => sign::sign(setup, &arguments),
         #[cfg(feature = "release")]

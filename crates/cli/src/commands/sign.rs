@@ -4,14 +4,18 @@ use rst_sign::Signer;
 use serde_json::json;
 
 use super::CommandError;
-use crate::{args::SignArgs, render, setup::Setup};
+use crate::{
+    args::{SignArgs, SigningArgs},
+    render,
+    setup::Setup,
+};
 
 /// A key for those whom no OIDC issuer knows. Variables, since what is typed is seen by all processes.
 const KEY: &str = "RST_SIGNING_KEY";
 const PASSWORD: &str = "RST_SIGNING_KEY_PASSWORD";
 
 pub fn sign(setup: &Setup, arguments: &SignArgs) -> Result<(), CommandError> {
-    let signer = signer(arguments)?;
+    let signer = signer(&arguments.signing)?;
     for file in &arguments.files {
         let written = match arguments.statement {
             true => vec![signer.statement(file)?],
@@ -24,7 +28,8 @@ pub fn sign(setup: &Setup, arguments: &SignArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn signer(arguments: &SignArgs) -> Result<Signer, CommandError> {
+/// Whoever signs: an error where there is nobody.
+pub fn signer(arguments: &SigningArgs) -> Result<Signer, CommandError> {
     let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     match (variable(KEY), &arguments.identity_token_file) {
         (Some(_), Some(_)) => Err(CommandError::Usage {
