@@ -42,9 +42,31 @@ async function timestamp(body) {
   return { statusCode: 201, response, contentType: 'application/timestamp-reply' };
 }
 
+const sha256 = (bytes) => ({ algorithm: 'sha256', value: createHash('sha256').update(bytes).digest('hex') });
+
+// As Go writes PEM.
+const plain = (pem) => Buffer.from(Buffer.from(pem, 'base64').toString().replaceAll('\r\n', '\n')).toString('base64');
+
+// The mock logs what is proposed; Rekor logs it in one form: PEM as it writes it, and of an envelope only the digests,
+// signatures and keys.
+function logged(body) {
+  const entry = JSON.parse(body);
+  const { signature, proposedContent } = entry.spec;
+  if (signature) signature.publicKey.content = plain(signature.publicKey.content);
+  if (proposedContent) {
+    const envelope = JSON.parse(proposedContent.envelope);
+    entry.spec = {
+      envelopeHash: sha256(proposedContent.envelope),
+      payloadHash: sha256(Buffer.from(envelope.payload, 'base64')),
+      signatures: envelope.signatures.map(({ sig }, n) => ({ signature: sig, verifier: plain(proposedContent.verifiers[n]) })),
+    };
+  }
+  return JSON.stringify(entry);
+}
+
 const services = {
   '/api/v2/signingCert': async (body) => ({ ...(await issue(body.toString())), statusCode: 200 }),
-  '/api/v1/log/entries': (body) => log(body.toString()),
+  '/api/v1/log/entries': (body) => log(logged(body.toString())),
   '/api/v1/timestamp': timestamp,
 };
 
