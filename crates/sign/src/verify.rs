@@ -7,9 +7,10 @@ use miette::Diagnostic;
 use rst_model::Digest;
 use serde::Serialize;
 use sigstore_verify::{
-    Policy, PublicKeyVerificationPolicy, VerificationPolicy,
+    VerificationPolicy,
+    crypto::VerificationKey,
     trust_root::TrustedRoot,
-    types::{Bundle, DerPublicKey, SignatureContent, bundle::VerificationMaterialContent},
+    types::{Bundle, DerPublicKey, SignatureContent, bundle::VerificationMaterialContent, pae},
 };
 
 use crate::{Claim, Refusal, Release, SignedBy, TRUSTED_ROOT, files, provenance, sign::sha256_of};
@@ -71,25 +72,15 @@ pub struct Verified {
 
 /// Whom to believe.
 pub struct Verifier {
-    sigstore: sigstore_verify::Verifier,
     trust: Trust,
     release: Release,
 }
 
 enum Trust {
     /// The release's workflow, certified by an authority of the trusted root.
-    Workflow(VerificationPolicy),
+    Workflow(Box<sigstore_verify::Verifier>),
     /// Whoever has the key.
-    Key(PublicKeyVerificationPolicy),
-}
-
-impl Trust {
-    fn policy(&self) -> &dyn Policy {
-        match self {
-            Self::Workflow(policy) => policy,
-            Self::Key(policy) => policy,
-        }
-    }
+    Key(VerificationKey),
 }
 
 impl Verifier {
@@ -101,10 +92,8 @@ impl Verifier {
             Some(path) => (path.display().to_string(), fs::read_to_string(path)?),
             None => ("the built-in one".to_owned(), TRUSTED_ROOT.to_owned()),
         };
-        // Whose identity it is, is judged by our own rule, which says more than this policy can.
-        let trust = Trust::Workflow(VerificationPolicy::any_identity());
         let sigstore = sigstore(&text).map_err(|reason| VerifyError::TrustedRoot { path, reason })?;
-        Ok(Self { sigstore, trust, release })
+        Ok(Self { trust: Trust::Workflow(Box::new(sigstore)), release })
     }
 
     /// Believes the owner of this public key (a PEM file, P-256). Such signatures are in no log.
@@ -112,8 +101,8 @@ impl Verifier {
         let pem = fs::read_to_string(key)?;
         let wrong = |reason: String| VerifyError::Key { path: key.display().to_string(), reason };
         let key = DerPublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
-        let trust = Trust::Key(PublicKeyVerificationPolicy::new(key).skip_tlog_unsafe());
-        Ok(Self { sigstore: sigstore(TRUSTED_ROOT).map_err(wrong)?, trust, release })
+        let key = VerificationKey::from_spki(&key).map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { trust: Trust::Key(key), release })
     }
 
     /// Judges a file by the signature over it.
@@ -130,7 +119,7 @@ impl Verifier {
     }
 
     fn signature(&self, digest: Digest, bundle: &str) -> Result<Verified, Refusal> {
-        let bundle = parse(bundle)?;
+        let bundle = self.parse(bundle)?;
         let SignatureContent::MessageSignature(signed) = &bundle.content else {
             return Err(Refusal::new(Claim::Bundle, "a signature over a file", "an attestation"));
         };
@@ -141,7 +130,7 @@ impl Verifier {
     }
 
     fn attestation(&self, name: &str, digest: Digest, bundle: &str) -> Result<Verified, Refusal> {
-        let bundle = parse(bundle)?;
+        let bundle = self.parse(bundle)?;
         let SignatureContent::DsseEnvelope(envelope) = &bundle.content else {
             return Err(Refusal::new(Claim::Bundle, "an attestation", "a signature over a file"));
         };
@@ -154,35 +143,62 @@ impl Verifier {
         Ok(verified)
     }
 
+    fn parse(&self, bundle: &str) -> Result<Bundle, Refusal> {
+        let parsed = match &self.trust {
+            Trust::Workflow(_) => Bundle::from_json(bundle).map_err(|error| error.to_string()),
+            // Has no witness, which `from_json` asks of every bundle.
+            Trust::Key(_) => serde_json::from_str(bundle).map_err(|error| error.to_string()),
+        };
+        parsed.map_err(|reason| Refusal::new(Claim::Bundle, "a Sigstore bundle", reason))
+    }
+
     fn judge(&self, digest: Digest, bundle: &Bundle) -> Result<Verified, Refusal> {
         let by_key = matches!(bundle.verification_material.content, VerificationMaterialContent::PublicKey(_));
         match &self.trust {
             Trust::Workflow(_) if by_key => {
-                return Err(Refusal::new(Claim::Certificate, "one of the release's workflow", "a signature by a key"));
+                Err(Refusal::new(Claim::Certificate, "one of the release's workflow", "a signature by a key"))
             }
+            Trust::Workflow(sigstore) => self.by_workflow(sigstore, digest, bundle),
             Trust::Key(_) if !by_key => {
-                return Err(Refusal::new(Claim::Signature, "one by the key that was given", "one with a certificate"));
+                Err(Refusal::new(Claim::Signature, "one by the key that was given", "one with a certificate"))
             }
-            _ => {}
+            Trust::Key(key) => by_owner(key, digest, bundle),
         }
-        let result = self.sigstore.verify(sha256_of(digest), bundle, self.trust.policy())?;
-        let signed_by = match (&self.trust, result.certificate()) {
-            (Trust::Key(_), _) => None,
-            (Trust::Workflow(_), Some(certificate)) => Some(SignedBy::check(certificate, &self.release)?),
-            (Trust::Workflow(_), None) => return Err(Refusal::new(Claim::Certificate, "one", "none")),
-        };
+    }
+
+    fn by_workflow(
+        &self,
+        sigstore: &sigstore_verify::Verifier,
+        digest: Digest,
+        bundle: &Bundle,
+    ) -> Result<Verified, Refusal> {
+        // Whose identity it is, is judged by our own rule, which says more than this policy can.
+        let result = sigstore.verify(sha256_of(digest), bundle, &VerificationPolicy::any_identity())?;
+        let certificate = result.certificate().ok_or_else(|| Refusal::new(Claim::Certificate, "one", "none"))?;
+        let signed_by = Some(SignedBy::check(certificate, &self.release)?);
         let signed_at = result.verified_timestamps().iter().min().map(ToString::to_string);
         Ok(Verified { sha256: digest, signed_by, signed_at })
+    }
+}
+
+/// A bundle with neither certificate nor witness, which Sigstore's verifier takes for incomplete.
+fn by_owner(key: &VerificationKey, digest: Digest, bundle: &Bundle) -> Result<Verified, Refusal> {
+    let signature = match &bundle.content {
+        SignatureContent::MessageSignature(signed) => key.verify_prehashed(digest.as_bytes(), &signed.signature),
+        SignatureContent::DsseEnvelope(envelope) => {
+            key.verify(pae(&envelope.payload_type, envelope.payload.as_bytes()), &envelope.signature.sig)
+        }
+        _ => return Err(Refusal::new(Claim::Bundle, "a signature or an attestation", "something newer")),
+    };
+    match signature {
+        Ok(()) => Ok(Verified { sha256: digest, signed_by: None, signed_at: None }),
+        Err(_) => Err(Refusal::new(Claim::Signature, "one by the key that was given", "another")),
     }
 }
 
 fn sigstore(trusted_root: &str) -> Result<sigstore_verify::Verifier, String> {
     let root = TrustedRoot::from_json(trusted_root).map_err(|error| error.to_string())?;
     sigstore_verify::Verifier::new(&root).map_err(|error| error.to_string())
-}
-
-fn parse(bundle: &str) -> Result<Bundle, Refusal> {
-    Bundle::from_json(bundle).map_err(|error| Refusal::new(Claim::Bundle, "a Sigstore bundle", error.to_string()))
 }
 
 fn read(file: &Path, bundle: &Path) -> Result<(Digest, String), VerifyError> {
