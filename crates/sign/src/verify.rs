@@ -149,7 +149,14 @@ impl Verifier {
             // Has no witness, which `from_json` asks of every bundle.
             Trust::Key(_) => serde_json::from_str(bundle).map_err(|error| error.to_string()),
         };
-        parsed.map_err(|reason| Refusal::new(Claim::Bundle, "a Sigstore bundle", reason))
+        let parsed = parsed.map_err(|reason| Refusal::new(Claim::Bundle, "a Sigstore bundle", reason))?;
+        // The parser takes other spellings for the same.
+        let text: serde_json::Value = serde_json::from_str(bundle).unwrap_or_default();
+        match text.pointer("/messageSignature/messageDigest/algorithm") {
+            None => Ok(parsed),
+            Some(algorithm) if algorithm == "SHA2_256" => Ok(parsed),
+            Some(other) => Err(Refusal::new(Claim::Digest, "one by SHA2_256", other.to_string())),
+        }
     }
 
     fn judge(&self, digest: Digest, bundle: &Bundle) -> Result<Verified, Refusal> {
@@ -174,11 +181,28 @@ impl Verifier {
     ) -> Result<Verified, Refusal> {
         // Whose identity it is, is judged by our own rule, which says more than this policy can.
         let result = sigstore.verify(sha256_of(digest), bundle, &VerificationPolicy::any_identity())?;
+        in_their_own_names(bundle)?;
         let certificate = result.certificate().ok_or_else(|| Refusal::new(Claim::Certificate, "one", "none"))?;
         let signed_by = Some(SignedBy::check(certificate, &self.release)?);
         let signed_at = result.verified_timestamps().iter().min().map(ToString::to_string);
         Ok(Verified { sha256: digest, signed_by, signed_at })
     }
+}
+
+/// Whether each log signed its checkpoint in the name that the checkpoint begins with (witnesses sign in theirs);
+/// Sigstore's crate goes by the key alone. <https://c2sp.org/tlog-checkpoint>
+fn in_their_own_names(bundle: &Bundle) -> Result<(), Refusal> {
+    let proofs = bundle.verification_material.tlog_entries.iter().filter_map(|entry| entry.inclusion_proof.as_ref());
+    for checkpoint in proofs.filter_map(|proof| proof.checkpoint.checkpoint()) {
+        // `rekor.sigstore.dev - 1193050959916656506`
+        let log = checkpoint.origin().split(' ').next().unwrap_or_default();
+        if checkpoint.signatures().iter().all(|signature| signature.name != log) {
+            let expected = format!("a checkpoint signed by {log}");
+            let names: Vec<_> = checkpoint.signatures().iter().map(|signature| signature.name.as_str()).collect();
+            return Err(Refusal::new(Claim::TransparencyLog, expected, format!("one signed by {}", names.join(", "))));
+        }
+    }
+    Ok(())
 }
 
 /// A bundle with neither certificate nor witness, which Sigstore's verifier takes for incomplete.
