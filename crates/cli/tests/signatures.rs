@@ -37,7 +37,12 @@ fn a_key_signs_and_its_owner_is_believed() {
     signed_by_key(&world, "hello.txt").exits(0);
     let public = of_sign("keys/public.pem");
     let run = verify(&world, &["hello.txt", "--key", public.to_str().unwrap()]).exits(0);
-    insta::assert_snapshot!(run.stdout, @r"");
+    insta::assert_snapshot!(run.stdout, @r"
+    hello.txt is what was signed, SHA-256 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
+      signer      the owner of the key
+      signed at   not said
+      provenance  not asked for
+    ");
 }
 
 #[test]
@@ -47,7 +52,10 @@ fn a_changed_file_is_refused_with_both_digests() {
     world.write("hello.txt", "hellO\n");
     let public = of_sign("keys/public.pem");
     let run = verify(&world, &["hello.txt", "--key", public.to_str().unwrap()]).exits(6);
-    insta::assert_snapshot!(run.stderr, @r"");
+    insta::assert_snapshot!(run.stderr, @r"
+    × hello.txt: wrong digest: expected 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03, found 0655937a5582c55b9ac610ed7ce474ed9be0a0fbefe9afcba31b36040be5530b
+    help: do not use it: it is not what was released, or not by who should have
+    ");
 }
 
 #[test]
@@ -61,11 +69,23 @@ fn a_release_is_believed_by_its_identity() {
     let with = |more: &[&str]| verify(&world, &[&["hello.txt"], &trust[..], more].concat());
     let run = with(&["--provenance", provenance.to_str().unwrap()]).exits(0);
     let told = regex::Regex::new(r"\d{4}-\d\d-\d\dT\S+").unwrap().replace(&run.stdout, "TIME").into_owned();
-    insta::assert_snapshot!(told, @r"");
+    insta::assert_snapshot!(told, @r"
+    hello.txt is what was signed, SHA-256 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
+      workflow    https://github.com/example/toolkits/.github/workflows/sign.yml@refs/heads/main
+      repository  https://github.com/example/toolkits
+      ref         refs/heads/main
+      commit      0123456789012345678901234567890123456789
+      issuer      https://token.actions.githubusercontent.com
+      signed at   TIME
+      provenance  as promised
+    ");
 
     fs::copy(of_sign("fork.sigstore.json"), world.project().join("hello.txt.sigstore.json")).unwrap();
     let run = with(&[]).exits(6);
-    insta::assert_snapshot!(run.stderr, @r"");
+    insta::assert_snapshot!(run.stderr, @r"
+    × hello.txt: wrong workflow: expected https://github.com/example/toolkits/.github/workflows/sign.yml, found https://github.com/somebody/toolkits/.github/workflows/sign.yml
+    help: do not use it: it is not what was released, or not by who should have
+    ");
     // Our own release is another.
     verify(&world, &["hello.txt", "--trusted-root", root.to_str().unwrap()]).exits(6).tells("wrong ");
 }

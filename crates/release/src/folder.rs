@@ -14,15 +14,12 @@ use rst_sign::{Release, Signer, TRUSTED_ROOT};
 use crate::{
     Origin, ReleaseError,
     index::{INDEX, Index},
-    notes::Notes,
+    notes::{Notes, Signed},
     provenance::{Inputs, statement},
-    record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, RECORD, Record},
+    record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, PROVENANCE, RECORD, Record, TRUST},
     tried::Tried,
 };
 
-/// The provenance of all files.
-const PROVENANCE: &str = "provenance.json";
-const TRUST: &str = "trusted_root.json";
 /// The form of an archive that the record names it by, and the other.
 const ZSTD: &str = ".tar.zst";
 const GZIP: &str = ".tar.gz";
@@ -225,7 +222,11 @@ impl Making<'_> {
             record: &record,
             before,
             upstream: self.book.releases(&self.tag.tool),
-            signed: signer.is_some(),
+            signed: match signer {
+                None => Signed::ByNobody,
+                Some(signer) if signer.is_workflow() => Signed::ByWorkflow,
+                Some(_) => Signed::ByKey,
+            },
             tried: self.tried.as_ref().unwrap_or(&nobody),
             origin: &self.origin,
             release: self.release,

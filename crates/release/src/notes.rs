@@ -7,9 +7,20 @@ use rst_sign::Release;
 use crate::{
     Origin,
     index::IndexRelease,
-    record::{CHECKSUMS, Record},
+    record::{CHECKSUMS, PROVENANCE, Record, TRUST},
     tried::Tried,
 };
+
+/// Who has signed a release.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// The workflow.
+    ByWorkflow,
+    /// The owner of a key.
+    ByKey,
+    /// Nobody.
+    ByNobody,
+}
 
 /// What the page tells.
 pub struct Notes<'a> {
@@ -19,8 +30,8 @@ pub struct Notes<'a> {
     pub before: Option<(String, &'a IndexRelease)>,
     /// Upstream's page of releases.
     pub upstream: Option<&'a str>,
-    /// Whether anybody has signed it.
-    pub signed: bool,
+    /// Who has signed it.
+    pub signed: Signed,
     /// How trials of its archives ended.
     pub tried: &'a Tried,
     /// From where it is.
@@ -35,7 +46,7 @@ impl Notes<'_> {
         let Record { tag, commit, .. } = self.record;
         let mut text = String::new();
         let mut line = |line: String| text.push_str(&(line + "\n"));
-        if !self.signed {
+        if self.signed == Signed::ByNobody {
             line("> **This release is not signed.** Nothing says who made it.\n".to_owned());
         }
         line(format!("{} {} as static programs for linux/amd64 and linux/arm64.\n", tag.tool, tag.version));
@@ -83,21 +94,24 @@ impl Notes<'_> {
     }
 
     fn verifying(&self) -> String {
-        if !self.signed {
-            return format!("Whether a download is whole: `sha256sum --ignore-missing -c {CHECKSUMS}`\n");
+        let archive = self.record.archives.keys().find(|name| name.ends_with(".tar.zst"));
+        let file = archive.map_or("FILE", String::as_str);
+        let whole = format!("sha256sum --ignore-missing -c {CHECKSUMS}");
+        let (issuer, workflow) = (&self.release.issuer, self.release.workflow_uri());
+        let reference = &self.origin.reference;
+        match self.signed {
+            Signed::ByNobody => format!("Whether a download is whole: `{whole}`\n"),
+            Signed::ByKey => format!(
+                "Whether a download is whole, and who made it, by the public key that its maker has published \
+                 elsewhere:\n\n```\n{whole}\nrst verify {file} --key MAKER.pub\n```\n"
+            ),
+            Signed::ByWorkflow => format!(
+                "Whether a download is whole, and who made it:\n\n```\n{whole}\n\
+                 rst verify {file} --provenance {PROVENANCE}.sigstore.json\n\
+                 cosign verify-blob --bundle {file}.sigstore.json --new-bundle-format \
+                 --trusted-root {TRUST} --use-signed-timestamps --certificate-oidc-issuer {issuer} \
+                 --certificate-identity {workflow}@{reference} {file}\n```\n"
+            ),
         }
-        let first = self.record.archives.keys().next().map_or("FILE", String::as_str);
-        format!(
-            "Whether a download is whole, and who made it:\n\n\
-             ```\n\
-             sha256sum --ignore-missing -c {CHECKSUMS}\n\
-             rst verify {first} --provenance provenance.json.sigstore.json\n\
-             cosign verify-blob --bundle {first}.sigstore.json --new-bundle-format --trusted-root trusted_root.json \
-             --use-signed-timestamps --certificate-oidc-issuer {} --certificate-identity {}@{} {first}\n\
-             ```\n",
-            self.release.issuer,
-            self.release.workflow_uri(),
-            self.origin.reference,
-        )
     }
 }

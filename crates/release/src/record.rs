@@ -14,6 +14,10 @@ pub const RECORD: &str = "release.json";
 pub const NOTES: &str = "notes.md";
 /// The digests for `sha256sum -c`.
 pub const CHECKSUMS: &str = "checksums.txt";
+/// How and from what all of it was built.
+pub(crate) const PROVENANCE: &str = "provenance.json";
+/// Whom Sigstore's verifiers trust.
+pub(crate) const TRUST: &str = "trusted_root.json";
 
 /// What a release consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -84,6 +84,11 @@ impl Signer {
         Ok(Self(Identity::Keyless(Keyless::new(token, signing_config)?)))
     }
 
+    /// Whether it signs as a workflow, for all to see, and not by a key.
+    pub fn is_workflow(&self) -> bool {
+        matches!(self.0, Identity::Keyless(_))
+    }
+
     /// Signs a file, and says what it wrote: `FILE.sigstore.json`, `FILE.sig` (the signature alone, base64), and
     /// `FILE.pem` if there is a certificate.
     pub fn file(&self, file: &Path) -> Result<Vec<PathBuf>, SignError> {
