@@ -30,6 +30,7 @@ test  setpriv        util-linux     util-linux   setpriv        util-linux      
 test  mkfs.xfs       xfsprogs       xfsprogs     xfsprogs       xfsprogs        xfsprogs
 test  mkfs.btrfs     btrfs-progs    btrfs-progs  btrfs-progs    btrfsprogs      btrfs-progs
 test  openssl        openssl        openssl      openssl        openssl         openssl
+test  shellcheck     shellcheck     ShellCheck   shellcheck     ShellCheck      shellcheck
 test  registry       docker-registry -           docker-registry distribution-registry -
 test  docker         docker.io      docker-cli   docker-cli     docker          docker
 test  compose        docker-compose docker-compose docker-cli-compose docker-compose docker-compose
