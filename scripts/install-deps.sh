@@ -78,6 +78,8 @@ while read -r set name apt dnf apk zypper pacman; do
 	[ -n "$set" ] || continue
 	[ "$set" = build ] || [ "$set_wanted" = test ] || continue
 	is_there "$name" && continue
+	# Debian 13 has Docker's client in a package of its own.
+	[ "$apt" != docker.io ] || ! apt-cache show docker-cli >/dev/null 2>&1 || apt=docker-cli
 	shift $#
 	set -- "$apt" "$dnf" "$apk" "$zypper" "$pacman"
 	shift $((column - 1))

@@ -108,7 +108,8 @@ fn all_containers_are_one_image() {
 /// it does not look at the version beside it.
 #[test]
 fn each_action_of_others_is_one_of_three_and_says_its_version() {
-    let pinned = regex::Regex::new(r"^actions/(checkout|(up|down)load-artifact)@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
+    let pinned =
+        regex::Regex::new(r"^actions/(checkout|(up|down)load-artifact)@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
     let mut seen = BTreeSet::new();
     for entry in walkdir::WalkDir::new(checkout().join(".github")) {
         let entry = entry.unwrap();
@@ -139,7 +140,16 @@ impl Checkers {
         succeeds(Command::new("python3").args(["-m", "venv"]).arg(&venv));
         succeeds(
             Command::new(venv.join("bin/python"))
-                .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--require-hashes", "--requirement"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--only-binary",
+                    ":all:",
+                    "--require-hashes",
+                    "--requirement",
+                ])
                 .arg(requirements),
         );
         // By go's checksum database; a go that is older than it wants fetches one that is not.
@@ -205,7 +215,12 @@ fn succeeds(command: &mut Command) {
 /// Where a copy is broken, what is put in place of what, and what must be said to it.
 const BROKEN: &[(&str, &str, &str, &str)] = &[
     // zizmor
-    ("workflows/build.yml", "checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "checkout@v7", "unpinned-uses"),
+    (
+        "workflows/build.yml",
+        "checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
+        "checkout@v7",
+        "unpinned-uses",
+    ),
     (
         "workflows/build.yml",
         "@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f",
@@ -214,16 +229,47 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ),
     ("workflows/sign.yml", "persist-credentials: false", "persist-credentials: true", "artipacked"),
     ("workflows/build.yml", "build-tool.sh \"$WHAT\"", "build-tool.sh ${{ inputs.tool }}", "template-injection"),
+    (
+        "workflows/ci.yml",
+        "run: make check",
+        "run: make check ${{ github.event.pull_request.title }}",
+        "template-injection",
+    ),
     ("workflows/ci.yml", "permissions: {}", "permissions: write-all", "excessive-permissions"),
     ("workflows/sign.yml", "permissions: {}", "permissions:\n  id-token: write # all jobs", "excessive-permissions"),
     ("workflows/ci.yml", "pull_request:", "pull_request_target:", "dangerous-triggers"),
-    ("workflows/build.yml", "uses: ./.github/workflows/sign.yml", "secrets: inherit\n    uses: ./.github/workflows/sign.yml", "secrets-inherit"),
+    (
+        "workflows/build.yml",
+        "uses: ./.github/workflows/sign.yml",
+        "secrets: inherit\n    uses: ./.github/workflows/sign.yml",
+        "secrets-inherit",
+    ),
     ("dependabot.yml", "      default-days: 7", "      default-days: 1", "dependabot-cooldown"),
     // actionlint
-    ("workflows/build.yml", "needs: [compare, trial]", "needs: [compared, trial]", "job \"compared\" which does not exist"),
-    ("workflows/build.yml", "      checksums: ${{ needs", "      checksum: ${{ needs", "input \"checksum\" is not defined"),
-    ("workflows/build.yml", "needs.sign.outputs.release", "needs.sign.outputs.releases", "property \"releases\" is not defined"),
-    ("workflows/build-podman.yml", "type: boolean", "type: bool", "input type of workflow_dispatch event must be one of"),
+    (
+        "workflows/build.yml",
+        "needs: [compare, trial]",
+        "needs: [compared, trial]",
+        "job \"compared\" which does not exist",
+    ),
+    (
+        "workflows/build.yml",
+        "      checksums: ${{ needs",
+        "      checksum: ${{ needs",
+        "input \"checksum\" is not defined",
+    ),
+    (
+        "workflows/build.yml",
+        "needs.sign.outputs.release",
+        "needs.sign.outputs.releases",
+        "property \"releases\" is not defined",
+    ),
+    (
+        "workflows/build-podman.yml",
+        "type: boolean",
+        "type: bool",
+        "input type of workflow_dispatch event must be one of",
+    ),
     ("workflows/sign.yml", "release \"$WHAT\"", "release $WHAT", "SC2086"),
 ];
 
