@@ -73,9 +73,26 @@ fn each_job_has_the_permissions_that_it_needs_and_no_other() {
         let mut held: Vec<_> = job.permissions.iter().map(|(what, access)| format!("{what}: {access}")).collect();
         held.extend(job.is_privileged().then(|| "privileged container".to_owned()));
         held.extend(job.uses.map(|called| format!("for {called}")));
+        held.extend(held.is_empty().then(|| "nothing".to_owned()));
         format!("{name:24}{}\n", held.join(", "))
     });
-    insta::assert_snapshot!(lines.collect::<String>());
+    insta::assert_snapshot!(lines.collect::<String>(), @r"
+    build-buildah/buildah   contents: write, id-token: write, for ./.github/workflows/build.yml
+    build-podman/podman     contents: write, id-token: write, for ./.github/workflows/build.yml
+    build-skopeo/skopeo     contents: write, id-token: write, for ./.github/workflows/build.yml
+    build/build             contents: read, privileged container
+    build/compare           nothing
+    build/plan              nothing
+    build/publish           contents: write
+    build/sign              contents: read, id-token: write, for ./.github/workflows/sign.yml
+    build/trial             contents: read, privileged container
+    check-releases/look     contents: read, privileged container
+    check-releases/propose  actions: write, contents: write, pull-requests: write
+    ci/check                contents: read, privileged container
+    ci/test                 contents: read, privileged container
+    sign/compile            contents: read, privileged container
+    sign/sign               contents: read, id-token: write
+    ");
 }
 
 /// Level 3 of SLSA: what compiles or builds can neither sign nor publish.
