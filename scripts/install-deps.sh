@@ -33,6 +33,7 @@ test  node           nodejs         nodejs       nodejs         nodejs          
 test  npm            npm            npm          npm            npm             npm
 test  venv           python3-venv   python3      python3        python3         python
 test  openssl        openssl        openssl      openssl        openssl         openssl
+test  shellcheck     shellcheck     ShellCheck   shellcheck     ShellCheck      shellcheck
 test  registry       docker-registry -           docker-registry distribution-registry -
 test  docker         docker.io      docker-cli   docker-cli     docker          docker
 test  compose        docker-compose docker-compose docker-cli-compose docker-compose docker-compose
@@ -81,6 +82,8 @@ while read -r set name apt dnf apk zypper pacman; do
 	[ -n "$set" ] || continue
 	[ "$set" = build ] || [ "$set_wanted" = test ] || continue
 	is_there "$name" && continue
+	# Debian 13 has Docker's client in a package of its own.
+	[ "$apt" != docker.io ] || ! apt-cache show docker-cli >/dev/null 2>&1 || apt=docker-cli
 	shift $#
 	set -- "$apt" "$dnf" "$apk" "$zypper" "$pacman"
 	shift $((column - 1))
