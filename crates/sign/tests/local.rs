@@ -18,6 +18,10 @@ use rst_sign::{Signer, Verifier};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// Who signs in the case that is right.
+const SIGNER: &str = "https://github.com/example/toolkits/.github/workflows/sign.yml@refs/heads/main";
+const ISSUER: &str = "https://token.actions.githubusercontent.com";
+
 /// The services, for as long as the value lives.
 struct Sigstore {
     server: Child,
@@ -176,6 +180,7 @@ fn what_a_sigstore_certifies_is_judged_by_our_rule_and_accepted_by_others() {
 
     let [signature, provenance] = ["genuine", "provenance"].map(|name| to.join(format!("{name}.sigstore.json")));
     python_accepts(&sigstore, &file, &signature);
+    go_accepts(&sigstore, &file, [&signature, &provenance]);
     if is_there("cosign") {
         cosign_accepts(&sigstore, &file, &signature, &provenance);
     } else {
@@ -199,10 +204,28 @@ fn python_accepts(sigstore: &Sigstore, file: &Path, bundle: &Path) {
             .arg(client_trust(sigstore))
             .args(["verify", "identity", "--offline", "--bundle"])
             .arg(bundle)
-            .args(["--cert-identity", "https://github.com/example/toolkits/.github/workflows/sign.yml@refs/heads/main"])
-            .args(["--cert-oidc-issuer", "https://token.actions.githubusercontent.com"])
+            .args(["--cert-identity", SIGNER, "--cert-oidc-issuer", ISSUER])
             .arg(file),
     );
+}
+
+/// sigstore-go's own program, as Go's checksum database knows it.
+fn go_accepts(sigstore: &Sigstore, file: &Path, bundles: [&Path; 2]) {
+    let bin = sigstore.folder.path().join("go");
+    let package = "github.com/sigstore/sigstore-go/examples/sigstore-go-verification@v1.1.4";
+    succeeds(Command::new("go").args(["install", package]).env("GOBIN", &bin).env("GOFLAGS", "-mod=mod"));
+    let verify = |file: &Path, bundle: &Path| {
+        let mut command = Command::new(bin.join("sigstore-go-verification"));
+        command.arg("-artifact").arg(file).arg("-trustedrootJSONpath").arg(sigstore.trusted_root());
+        command.args(["-expectedIssuer", ISSUER, "-expectedSAN", SIGNER]).arg(bundle);
+        command
+    };
+    let other = sigstore.folder.path().join("other.txt");
+    fs::write(&other, "hellO\n").unwrap();
+    for bundle in bundles {
+        succeeds(&mut verify(file, bundle));
+        assert!(!verify(&other, bundle).output().unwrap().status.success(), "it accepts anything");
+    }
 }
 
 /// Python's sigstore takes a trusted root and a signing config in one.
@@ -221,10 +244,7 @@ fn client_trust(sigstore: &Sigstore) -> PathBuf {
 }
 
 fn cosign_accepts(sigstore: &Sigstore, file: &Path, signature: &Path, provenance: &Path) {
-    let identity = [
-        "--certificate-identity=https://github.com/example/toolkits/.github/workflows/sign.yml@refs/heads/main",
-        "--certificate-oidc-issuer=https://token.actions.githubusercontent.com",
-    ];
+    let identity = ["--certificate-identity", SIGNER, "--certificate-oidc-issuer", ISSUER];
     let cosign = |verb: &[&str], bundle: &Path| {
         let mut command = Command::new("cosign");
         command.args(verb).args(identity).arg("--trusted-root").arg(sigstore.trusted_root());
