@@ -137,7 +137,8 @@ Examples:
 Check, without a network, that files are what was released, and by whom they were signed
 
 The signature must be by the workflow that release.toml names (issuer, repository, workflow and ref, each compared \
-whole), certified by Sigstore, and in its public log. A trusted_root.json that lies beside a file is not taken by \
+whole), certified by Sigstore, and in its public log. An index.json must be of now, too: one that has expired, or \
+is older than one that was seen (--seen), is refused. A trusted_root.json that lies beside a file is not taken by \
 itself, since who can forge the one can forge the other.",
         after_help = "\
 Examples:
@@ -319,6 +320,9 @@ pub struct VerifyArgs {
     /// A signed attestation that must say how, where and from what every file was built
     #[arg(long, value_name = "BUNDLE")]
     pub provenance: Option<PathBuf>,
+    /// Refuse an index.json whose number is below this one, which was seen before
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seen: u64,
     /// Whom to trust, as Sigstore's trusted_root.json [default: the public Sigstore, as it is built in]
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Option<PathBuf>,

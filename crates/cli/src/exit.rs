@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
 #[cfg(feature = "release")]
-use rst_release::{IndexError, ReleaseError};
+use rst_release::ReleaseError;
 use rst_sandbox::Error as SandboxError;
 #[cfg(feature = "release")]
 use rst_sign::{SignError, VerifyError};
@@ -94,9 +94,7 @@ fn release(error: &ReleaseError) -> Exit {
         | ReleaseError::NoOrigin { .. }
         | ReleaseError::NoRelease { .. } => Exit::Usage,
         ReleaseError::Unreleasable { .. } | ReleaseError::NotPassed { .. } => Exit::Proof,
-        ReleaseError::Changed { .. } => Exit::Digest,
-        ReleaseError::Index(IndexError::Unreadable(_)) => Exit::Usage,
-        ReleaseError::Index(_) => Exit::Digest,
+        ReleaseError::Changed { .. } | ReleaseError::Index(_) => Exit::Digest,
         ReleaseError::Sign(error) => sign(error),
         ReleaseError::Io(_) => Exit::Failed,
     }

@@ -1,7 +1,10 @@
 //! `rst verify`
 
+use std::time::SystemTime;
+
 use fs_err as fs;
 use rst_model::toml_file;
+use rst_release::{INDEX, Index, ReleaseError};
 use rst_sign::{Release, Verifier, bundle_path};
 use serde_json::json;
 
@@ -20,6 +23,10 @@ pub fn verify(setup: &Setup, arguments: &VerifyArgs) -> Result<(), CommandError>
     for file in &arguments.files {
         let signature = verifier.file(file, &bundle_path(file))?;
         let provenance = arguments.provenance.as_ref().map(|bundle| verifier.provenance(file, bundle)).transpose()?;
+        if file.file_name().is_some_and(|name| name == INDEX) {
+            let index = Index::parse(&fs::read(file)?).map_err(ReleaseError::from)?;
+            index.check(SystemTime::now().into(), arguments.seen).map_err(ReleaseError::from)?;
+        }
         let words = render::signature(&file.display().to_string(), &signature, provenance.is_some());
         let verified = json!({ "event": "verified", "file": file, "signature": signature, "provenance": provenance });
         render::done(&words, &verified, setup.format())?;

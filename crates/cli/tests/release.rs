@@ -1,0 +1,128 @@
+//! `rst release`, and what of it `rst verify` refuses.
+
+#![cfg(feature = "release")]
+
+mod fixture;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use fixture::{Run, World};
+use fs_err as fs;
+
+/// The key of crates/sign's tests, or its public half.
+fn key(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../sign/tests/fixtures/keys").join(name)
+}
+
+fn by_key(world: &World, arguments: &[&str]) -> Run {
+    let key = fs::read_to_string(key("plain.pem")).unwrap();
+    Run::of(world.command(arguments).env("RST_SIGNING_KEY", key).output().unwrap())
+}
+
+fn verify(world: &World, arguments: &[&str]) -> Run {
+    world.rst([&["verify", "--key", key("public.pem").to_str().unwrap()], arguments].concat())
+}
+
+/// A clean clone, which is what is released from.
+fn committed(world: &World) {
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../release.toml"), world.project().join("release.toml"))
+        .unwrap();
+    world.write(".gitignore", "/dist/\n/release/\n");
+    for arguments in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=all"]] {
+        let identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+        let status = Command::new("git").args(identity).args(arguments).current_dir(world.project()).status().unwrap();
+        assert!(status.success(), "git {arguments:?}");
+    }
+}
+
+fn small_world() -> World {
+    let world = World::new();
+    world.source("skopeo", &["https://example.org/skopeo-{version}.tar.gz".to_owned()]);
+    world
+        .write("build/archives.toml", "[skopeo]\ntool = \"skopeo\"\nsummary = \"a test\"\ncomponents = [\"skopeo\"]\n");
+    let digest = "0".repeat(64);
+    let origin = format!("https = \"https://example.org/skopeo-1.22.0.tar.gz\"\nsha256 = \"{digest}\"\n");
+    let lock =
+        format!("[[source]]\nname = \"skopeo\"\nversion = \"1.22.0\"\ntree = \"{digest}\"\n\n[[source.origin]]\n");
+    world.write("build/lock.toml", &(lock + &origin));
+    committed(&world);
+    world
+}
+
+#[test]
+fn all_that_was_not_built_is_named_at_once() {
+    let world = small_world();
+    let run = by_key(&world, &["release", "skopeo", "--dry-run", "--untried"]).exits(2);
+    insta::assert_snapshot!(run.stderr, @r"");
+    assert!(!world.project().join("release").exists());
+}
+
+#[test]
+fn what_is_no_tool_and_what_is_no_commit_is_refused() {
+    let world = small_world();
+    by_key(&world, &["release", "skpoeo", "--dry-run", "--untried"]).exits(2).tells("did you mean `skopeo`?");
+    world.replace("build/archives.toml", "a test", "another");
+    by_key(&world, &["release", "skopeo", "--dry-run", "--untried"]).exits(2).tells("changes that are no commit");
+}
+
+#[test]
+fn an_old_or_replayed_index_is_refused_though_it_is_signed() {
+    let world = World::new();
+    let index = |expires: &str| {
+        let text = format!(
+            r#"{{"format":1,"number":7,"made":"2026-01-01T00:00:00Z","expires":"{expires}","minimumSecure":{{}},"releases":{{}}}}"#
+        );
+        world.write("index.json", &text);
+        by_key(&world, &["sign", "index.json"]).exits(0);
+    };
+    index("2100-01-01T00:00:00Z");
+    verify(&world, &["index.json", "--seen", "7"]).exits(0);
+    verify(&world, &["index.json", "--seen", "8"]).exits(6).tells("expected number 8 or a later one, found 7");
+    index("2026-01-15T00:00:00Z");
+    verify(&world, &["index.json"]).exits(6).tells("it has expired: it was good until 2026-01-15T00:00:00Z");
+    world.write("index.json", "{}");
+    verify(&world, &["index.json"]).exits(6).tells("wrong digest");
+    by_key(&world, &["sign", "index.json"]).exits(0);
+    verify(&world, &["index.json"]).exits(6).tells("it is no index of releases");
+}
+
+#[test]
+#[ignore = "builds skopeo for both platforms: make test runs it"]
+fn a_release_is_a_folder_that_anyone_can_check() {
+    let world = World::of_this_project();
+    committed(&world);
+    let platforms = ["--platform", "linux/amd64", "--platform", "linux/arm64"];
+    world.rst([&["build", "skopeo", "--for-release"], &platforms[..]].concat()).exits(0);
+    let run = by_key(&world, &["release", "skopeo", "--dry-run"]).exits(2);
+    run.tells("no trial of skopeo-linux-amd64.tar.zst is reported");
+
+    by_key(&world, &["release", "skopeo", "--dry-run", "--untried"]).exits(0);
+    let mut releases = fs::read_dir(world.project().join("release")).unwrap();
+    let folder = releases.next().unwrap().unwrap().path();
+    let name = |file: &str| folder.join(file).to_str().unwrap().to_owned();
+    let sums = Command::new("sha256sum").args(["--strict", "--check", "checksums.txt"]).current_dir(&folder).output();
+    let sums = sums.unwrap();
+    assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
+    for file in ["skopeo-linux-amd64.tar.zst", "skopeo-linux-arm64.tar.gz", "checksums.txt", "index.json"] {
+        verify(&world, &[&name(file)]).exits(0);
+    }
+
+    // Made again, it is the same release; with other bytes it would be another.
+    let index = name("index.json");
+    let again = |more: &[&str]| {
+        let public = key("public.pem");
+        let before = ["--index", &index, "--key", public.to_str().unwrap(), "--out", "again"];
+        by_key(&world, &[&["release", "skopeo", "--dry-run", "--untried"], &before[..], more].concat())
+    };
+    again(&[]).exits(0);
+    let other = fs::read(name("skopeo-linux-arm64.tar.gz")).unwrap();
+    fs::write(world.project().join("dist/skopeo-linux-arm64.tar.gz"), [&other[..], b"x"].concat()).unwrap();
+    again(&[]).exits(6).tells("released already, with other bytes: skopeo-linux-arm64.tar.gz");
+
+    // A draft is none.
+    world.rst(["build", "skopeo", "--draft", "--platform", "linux/arm64"]).exits(0);
+    again(&[]).exits(5).tells("was it built as a draft?");
+}
