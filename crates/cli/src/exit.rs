@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
+#[cfg(feature = "release")]
+use rst_release::{PublishError, ReleaseError};
 use rst_sandbox::Error as SandboxError;
 #[cfg(feature = "release")]
 use rst_sign::{SignError, VerifyError};
@@ -50,6 +52,8 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
         #[cfg(feature = "release")]
+        CommandError::Publish(error) => publish(error),
+        #[cfg(feature = "release")]
         CommandError::Sign(error) => sign(error),
         #[cfg(feature = "release")]
         CommandError::Verify(error) => verify(error),
@@ -78,6 +82,30 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+#[cfg(feature = "release")]
+fn publish(error: &PublishError) -> Exit {
+    match error {
+        PublishError::Release(error) => release(error),
+        PublishError::Unsigned { .. } | PublishError::Token => Exit::Usage,
+        PublishError::NotIndexed { .. } | PublishError::Other { .. } => Exit::Digest,
+        PublishError::Cancelled => Exit::Interrupted,
+        PublishError::Refused { .. }
+        | PublishError::Answer { .. }
+        | PublishError::Unreachable { .. }
+        | PublishError::RateLimited { .. }
+        | PublishError::Io(_) => Exit::Failed,
+    }
+}
+
+#[cfg(feature = "release")]
+fn release(error: &ReleaseError) -> Exit {
+    match error {
+        ReleaseError::Changed { .. } | ReleaseError::Index(_) => Exit::Digest,
+        ReleaseError::NoRelease { .. } => Exit::Usage,
+        _ => Exit::Failed,
     }
 }
 

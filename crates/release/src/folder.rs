@@ -199,7 +199,7 @@ impl Making<'_> {
             put(&self.dist.join(&name), &to.join(&name))?;
             all.insert(name.clone(), FileRecord::of(&to.join(&name))?);
         }
-        let mut write = |name: &str, text: String, all: &mut BTreeMap<String, FileRecord>| {
+        let write = |name: &str, text: String, all: &mut BTreeMap<String, FileRecord>| {
             fs::write(to.join(name), text)?;
             all.insert(name.to_owned(), FileRecord::of(&to.join(name))?);
             Ok::<_, ReleaseError>(())

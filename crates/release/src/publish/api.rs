@@ -113,7 +113,8 @@ impl Api {
         mut attempt: impl FnMut(u32) -> Result<T, Trouble>,
     ) -> Result<T, PublishError> {
         let mut pause = self.patience.pause;
-        for number in 1.. {
+        let mut number = 1;
+        loop {
             if self.cancel.is_cancelled() {
                 return Err(PublishError::Cancelled);
             }
@@ -137,8 +138,8 @@ impl Api {
             self.reporter.event(Event::Warning { message });
             rst_fetch::pause(wait, &self.cancel)?;
             pause *= 2;
+            number += 1;
         }
-        unreachable!("attempts end")
     }
 
     /// A request below the repository, and its answer.

@@ -8,8 +8,8 @@ use ureq::http::Method;
 use super::{
     IndexOutcome, Publication, PublishError, another_index,
     api::Trouble,
-    github::{Asset, Assets, GitHub, Release},
     other,
+    releases::{Asset, Assets, Release, Releases, Upload},
 };
 use crate::{INDEX, Index, ReleaseError, record::FileRecord};
 
@@ -18,24 +18,24 @@ const NOTES: &str = "`index.json` names every release, and replaces itself with 
 
 /// What stands in the way of an index, looked at before anything is sent.
 pub(super) struct IndexRelease<'a> {
-    github: &'a GitHub,
+    releases: &'a Releases,
     outcome: IndexOutcome,
 }
 
 impl<'a> IndexRelease<'a> {
     /// Reads the number that is there. The same number with other bytes is an error: two releases were made at once.
-    pub fn look(github: &'a GitHub, publication: &Publication) -> Result<Self, PublishError> {
+    pub fn look(releases: &'a Releases, publication: &Publication) -> Result<Self, PublishError> {
         let ours = publication.index.number;
-        let there = github.api.persist(INDEX, |_| match github.find(TAG)? {
-            Some(release) => github.assets(&release),
+        let there = releases.api.persist(INDEX, |_| match releases.find(TAG)? {
+            Some(release) => releases.assets(&release),
             None => Ok(Assets::new()),
         })?;
         let mut outcome = IndexOutcome::Is(ours);
         if let Some(asset) = standing(&there) {
-            let (index, found) = github.api.persist(INDEX, |_| read(github, asset))?;
+            let (index, found) = releases.api.persist(INDEX, |_| read(releases, asset))?;
             let expected = publication.files[INDEX];
             if index.number == ours && found != expected.sha256 {
-                let place = &github.api.repository.url;
+                let place = &releases.api.repository.url;
                 return Err(other(TAG, place, &another_index(ours), expected.sha256, found));
             }
             if index.number > ours {
@@ -46,11 +46,11 @@ impl<'a> IndexRelease<'a> {
                         "index.json there has number {} and does not name {tag}: make the index again",
                         index.number
                     );
-                    github.api.reporter.event(Event::Warning { message });
+                    releases.api.reporter.event(Event::Warning { message });
                 }
             }
         }
-        Ok(Self { github, outcome })
+        Ok(Self { releases, outcome })
     }
 
     /// Puts ours in place of an older one.
@@ -65,18 +65,19 @@ impl<'a> IndexRelease<'a> {
         let files = publication.index_files();
         let there = self.assets(&release)?;
         for (name, expected) in &files {
-            if !self.is(there.get(*name), *expected)? {
+            if !self.releases.api.persist(name, |_| self.is(there.get(*name), *expected))? {
                 let next = next(name, number);
-                self.github.settle(&release, name, &next, publication, *expected, there.get(&next))?;
+                let upload = Upload { file: &publication.path(name), name: &next, expected: *expected };
+                self.releases.settle(&release, upload, there.get(&next))?;
             }
         }
         for (name, expected) in &files {
-            self.github.api.persist(name, |_| self.put(&release, name, &next(name, number), *expected))?;
+            self.releases.api.persist(name, |_| self.put(&release, name, &next(name, number), *expected))?;
         }
         for (name, asset) in self.assets(&release)? {
             let ours = files.iter().any(|(file, _)| *file == name);
             if name.starts_with(INDEX) && !ours && number_of(&name).is_none_or(|of| of <= number) {
-                self.github.api.persist(&name, |_| self.github.api.delete(&asset.path()))?;
+                self.releases.api.persist(&name, |_| self.releases.api.delete(&asset.path()))?;
             }
         }
         Ok(self.outcome)
@@ -92,38 +93,40 @@ impl<'a> IndexRelease<'a> {
             "prerelease": true,
             "make_latest": "false",
         });
-        let release = self.github.find_or_create(TAG, &page)?;
+        let release = self.releases.find_or_create(TAG, &page)?;
         match release.draft || !release.prerelease {
-            true => self.github.edit(&release, &page),
+            true => self.releases.publish(&release, &page),
             false => Ok(release),
         }
     }
 
     fn assets(&self, release: &Release) -> Result<Assets, PublishError> {
-        self.github.api.persist(INDEX, |_| self.github.assets(release))
+        self.releases.api.persist(INDEX, |_| self.releases.assets(release))
     }
 
-    fn is(&self, asset: Option<&Asset>, expected: FileRecord) -> Result<bool, PublishError> {
-        let Some(asset) = asset.filter(|asset| asset.is_whole()) else { return Ok(false) };
-        Ok(self.github.api.persist(&asset.name, |_| self.github.bytes(asset))? == expected)
+    fn is(&self, asset: Option<&Asset>, expected: FileRecord) -> Result<bool, Trouble> {
+        match asset.filter(|asset| asset.is_whole()) {
+            Some(asset) => Ok(self.releases.bytes(asset)? == expected),
+            None => Ok(false),
+        }
     }
 
     fn put(&self, release: &Release, name: &str, next: &str, expected: FileRecord) -> Result<(), Trouble> {
-        let there = self.github.assets(release)?;
+        let there = self.releases.assets(release)?;
         if self.is(there.get(name), expected)? {
             return Ok(());
         }
         let Some(new) = there.get(next) else {
-            let place = &self.github.api.repository.url;
+            let place = &self.releases.api.repository.url;
             return Err(other(TAG, place, "files", next, "no such file").into());
         };
         if let Some(old) = there.get(name) {
-            self.github.api.delete(&old.path())?;
+            self.releases.api.delete(&old.path())?;
         }
-        let renamed: Asset = self.github.api.json(Method::PATCH, &new.path(), Some(&json!({ "name": name })))?;
+        let renamed: Asset = self.releases.api.json(Method::PATCH, &new.path(), Some(&json!({ "name": name })))?;
         match renamed.name == name {
             true => Ok(()),
-            false => Err(other(TAG, &self.github.api.repository.url, "name of a file", name, renamed.name).into()),
+            false => Err(other(TAG, &self.releases.api.repository.url, "name of a file", name, renamed.name).into()),
         }
     }
 }
@@ -146,9 +149,9 @@ fn standing(there: &Assets) -> Option<&Asset> {
     })
 }
 
-fn read(github: &GitHub, asset: &Asset) -> Result<(Index, rst_model::Digest), Trouble> {
+fn read(releases: &Releases, asset: &Asset) -> Result<(Index, rst_model::Digest), Trouble> {
     let mut bytes = vec![];
-    github.api.read(&asset.path(), &mut bytes)?;
+    releases.api.read(&asset.path(), &mut bytes)?;
     let index = Index::parse(&bytes).map_err(ReleaseError::Index)?;
     Ok((index, rst_model::Digest::of(&bytes)))
 }

@@ -8,6 +8,7 @@ mod error;
 mod folder;
 mod github;
 mod index_release;
+mod releases;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
