@@ -30,6 +30,7 @@ impl GitHub {
         let releases = &self.releases;
         let tag = publication.record.tag.to_string();
         let index = IndexRelease::look(releases, publication)?;
+        releases.check_tag(&tag, &publication.record.commit)?;
         let mut release = releases.find_or_create(&tag, &page(publication, true))?;
         let there = releases.api.persist(&tag, |_| releases.assets(&release))?;
         let already = !release.draft;

@@ -58,6 +58,12 @@ impl Asset {
     }
 }
 
+/// What a tag names.
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
 /// Those of a release, by name.
 pub(super) type Assets = BTreeMap<String, Asset>;
 
@@ -108,6 +114,19 @@ impl Releases {
         match published.draft {
             true => Err(other(tag, self.place(), "state after publishing", "published", "a draft")),
             false => Ok(published),
+        }
+    }
+
+    /// A tag that is there already stays where it is, whatever a release says, so that it must be at this commit.
+    pub fn check_tag(&self, tag: &str, commit: &str) -> Result<(), PublishError> {
+        let path = format!("commits/{}", escaped(tag));
+        let found: Option<Commit> = self.api.persist(tag, |_| match self.api.json(Method::GET, &path, None) {
+            Err(Trouble::Final(PublishError::Refused { status: 404 | 422, .. })) => Ok(None),
+            other => other.map(Some),
+        })?;
+        match found {
+            Some(found) if found.sha != commit => Err(other(tag, self.place(), "commit of the tag", commit, found.sha)),
+            _ => Ok(()),
         }
     }
 
