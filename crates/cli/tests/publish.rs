@@ -56,7 +56,7 @@ impl Folder {
         archive["variant"] = json!("podman-full");
         let archives = json!({ ARCHIVE: archive });
         let files =
-            json!({ "checksums.txt": put("checksums.txt", b"checksums\n"), "a+b ü.json": put("a+b ü.json", b"{}") });
+            json!({ "checksums.txt": put("checksums.txt", b"checksums\n"), "a+b.json": put("a+b.json", b"{}") });
         let record = json!({
             "format": 1, "tag": self.tag, "latest": self.latest, "commit": COMMIT, "components": {},
             "archives": archives, "files": files,
@@ -79,7 +79,7 @@ impl Folder {
 /// All files of [`Folder`] that are published.
 const FILES: [&str; 8] = [
     ARCHIVE,
-    "a+b ü.json",
+    "a+b.json",
     "checksums.txt",
     "checksums.txt.sigstore.json",
     "index.json",
@@ -461,6 +461,11 @@ fn a_folder_that_is_not_what_it_says_is_not_sent() {
         fs::write(folder.join("release.json"), text + "\n").unwrap();
     };
     insta::assert_snapshot!(spoilt(&newline, 6), @r"");
+    let leads_out = |folder: &PathBuf| {
+        let text = fs::read_to_string(folder.join("release.json")).unwrap();
+        fs::write(folder.join("release.json"), text.replace("checksums.txt", "../checksums.txt")).unwrap();
+    };
+    insta::assert_snapshot!(spoilt(&leads_out, 2), @r"");
 }
 
 #[test]

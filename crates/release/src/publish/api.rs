@@ -331,3 +331,50 @@ impl Read for Sending<'_> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_as_long_as_the_server_says() {
+        let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let asked = |given: &[(&'static str, &str)]| {
+            let headers = given.iter().map(|(name, value)| ((*name).try_into().unwrap(), value.parse().unwrap()));
+            asked_pause(&HeaderMap::from_iter(headers), now).map(|pause| pause.as_secs())
+        };
+        assert_eq!(asked(&[("retry-after", "7")]), Some(7));
+        let reset = |remaining, at| asked(&[("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", at)]);
+        assert_eq!(reset("0", "1790000060"), Some(61));
+        assert_eq!(reset("0", "1"), Some(1));
+        assert_eq!(reset("10", "1790000060"), None);
+        assert_eq!(asked(&[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")]), None);
+        assert_eq!(asked(&[("retry-after", "-1"), ("x-ratelimit-remaining", "0")]), None);
+        assert_eq!(asked(&[]), None);
+    }
+
+    #[test]
+    fn what_github_says_is_told_in_one_line() {
+        let invalid = r#"{"message":"Validation Failed","errors":[{"resource":"Release","field":"tag_name","code":"already_exists"},{"message":"no tag"},"odd"]}"#;
+        assert_eq!(message(invalid).as_deref(), Some(r#"Validation Failed; tag_name already_exists; no tag; "odd""#));
+        assert_eq!(message("<html>"), None);
+        assert_eq!(message("{}"), None);
+    }
+
+    #[test]
+    fn the_api_is_where_github_or_github_enterprise_has_it() {
+        let api = |url: &str, given| Repository::new(url, given).api;
+        assert_eq!(api("https://github.com/o/r", None), "https://api.github.com");
+        assert_eq!(api("https://git.example.org/o/r", None), "https://git.example.org/api/v3");
+        assert_eq!(api("https://github.com/o/r", Some("http://localhost:1/")), "http://localhost:1");
+        assert_eq!(Repository::new("https://github.com/o/r", None).path, "o/r");
+    }
+
+    #[test]
+    fn a_token_is_one_word() {
+        for wrong in ["", " ", "a b", "a\n", "\"a\"\r\n", "ä"] {
+            assert!(Token::new(wrong).is_err(), "{wrong:?}");
+        }
+        Token::new("ghs_abc").unwrap();
+    }
+}

@@ -67,6 +67,10 @@ impl Publication {
     pub fn read(folder: &Path, unsigned: bool) -> Result<Self, PublishError> {
         let record = Record::read(folder)?;
         for (name, expected) in record.all() {
+            if !is_plain(name) {
+                let reason = format!("{RECORD} names {name:?}: expected a name of letters, digits and `.-_+`");
+                return Err(ReleaseError::NoRelease { folder: folder.to_owned(), reason }.into());
+            }
             let changed = |found: String| {
                 let (file, tag) = (name.to_owned(), record.tag.clone());
                 ReleaseError::Changed { file, tag, expected: expected.sha256.to_string(), found }
@@ -132,6 +136,12 @@ fn other(tag: &str, place: &str, claim: &str, expected: impl ToString, found: im
         expected: expected.to_string(),
         found: found.to_string(),
     }
+}
+
+/// A name that leads nowhere else, and that GitHub leaves as it is.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
 }
 
 /// The claim of two indexes that were made at once.
