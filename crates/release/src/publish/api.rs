@@ -168,7 +168,9 @@ impl Api {
             .request(Method::POST, url, JSON)
             .header(header::CONTENT_TYPE, BYTES)
             .header(header::CONTENT_LENGTH, size);
-        answer(self.send(request, SendBody::from_reader(&mut body))?)
+        let response = self.send(request, SendBody::from_reader(&mut body))?;
+        self.reporter.event(Event::UploadProgress { asset: name.to_owned(), bytes: size });
+        answer(response)
     }
 
     /// Digests what is there, where the server has no digest of it.
