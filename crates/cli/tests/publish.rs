@@ -134,12 +134,42 @@ fn a_release_is_published_when_all_of_it_is_there() {
     let (world, github) = (world(), GitHub::new());
     Folder::default().make(&world);
     let run = publish(&world, &github).exits(0);
-    insta::assert_snapshot!(run.stdout, @r"");
-    insta::assert_snapshot!(run.shown(), @r"");
+    insta::assert_snapshot!(run.stdout, @r"
+    podman-v6.0.2 is published: https://github.com/example/toolkits/releases/tag/podman-v6.0.2
+    index.json has number 1
+    ");
+    insta::assert_snapshot!(run.shown(), @r"
+    uploaded a+b.json in TIME
+    uploaded checksums.txt in TIME
+    uploaded checksums.txt.sigstore.json in TIME
+    uploaded index.json in TIME
+    uploaded index.json.sigstore.json in TIME
+    uploaded podman-full-linux-amd64.tar.zst in TIME
+    uploaded release.json in TIME
+    uploaded release.json.sigstore.json in TIME
+    uploaded index.json.sigstore.json.1 in TIME
+    uploaded index.json.1 in TIME
+    ");
     is_published(&github, &Folder::default());
     assert_eq!(github.state().latest.as_deref(), Some(TAG));
     let changes = github.state().changes();
-    insta::assert_snapshot!(changes.join("\n"), @r"");
+    insta::assert_snapshot!(changes.join("\n"), @r"
+    POST /repos/example/toolkits/releases
+    POST /repos/example/toolkits/releases/1/assets?name=a%2Bb.json
+    POST /repos/example/toolkits/releases/1/assets?name=checksums.txt
+    POST /repos/example/toolkits/releases/1/assets?name=checksums.txt.sigstore.json
+    POST /repos/example/toolkits/releases/1/assets?name=index.json
+    POST /repos/example/toolkits/releases/1/assets?name=index.json.sigstore.json
+    POST /repos/example/toolkits/releases/1/assets?name=podman-full-linux-amd64.tar.zst
+    POST /repos/example/toolkits/releases/1/assets?name=release.json
+    POST /repos/example/toolkits/releases/1/assets?name=release.json.sigstore.json
+    PATCH /repos/example/toolkits/releases/1
+    POST /repos/example/toolkits/releases
+    POST /repos/example/toolkits/releases/10/assets?name=index.json.sigstore.json.1
+    POST /repos/example/toolkits/releases/10/assets?name=index.json.1
+    PATCH /repos/example/toolkits/releases/assets/11
+    PATCH /repos/example/toolkits/releases/assets/12
+    ");
 }
 
 #[test]
@@ -202,7 +232,24 @@ fn a_server_with_troubles_that_pass_is_asked_again() {
     github.fails("POST releases/1/assets?name=index.json", 2, Wrong::Status(502, &[], "Bad Gateway"));
     github.fails("PATCH releases/1", 1, Wrong::Status(503, &[("Retry-After", "1")], "Unavailable"));
     let run = publish(&world, &github).exits(0);
-    insta::assert_snapshot!(run.shown(), @r"");
+    insta::assert_snapshot!(run.shown(), @r"
+    warning: index.json: the server wants fewer requests (429 Too Many Requests: too many); once more in TIME
+    warning: podman-v6.0.2: the server wants fewer requests (403 Forbidden: secondary rate limit); once more in TIME
+    uploaded a+b.json in TIME
+    uploaded checksums.txt in TIME
+    uploaded checksums.txt.sigstore.json in TIME
+    warning: index.json: the server answered 502 Bad Gateway; once more in TIME
+    warning: index.json: the server answered 502 Bad Gateway; once more in TIME
+    uploaded index.json in TIME
+    uploaded index.json.sigstore.json in TIME
+    uploaded podman-full-linux-amd64.tar.zst in TIME
+    warning: release.json: the server wants fewer requests (403 Forbidden: rate limit exceeded); once more in TIME
+    uploaded release.json in TIME
+    uploaded release.json.sigstore.json in TIME
+    warning: podman-v6.0.2: the server answered 503 Service Unavailable; once more in TIME
+    uploaded index.json.sigstore.json.1 in TIME
+    uploaded index.json.1 in TIME
+    ");
     is_published(&github, &Folder::default());
 }
 
@@ -235,11 +282,20 @@ fn what_the_server_refuses_is_told_with_a_way_out() {
     let (world, github) = (world(), GitHub::new());
     Folder::default().make(&world);
     let run = Run::of(command(&world, &github, &[]).env("GITHUB_TOKEN", "of-another").output().unwrap()).exits(1);
-    insta::assert_snapshot!(run.shown(), @r"");
+    insta::assert_snapshot!(run.shown(), @r"
+    × GET /repos/example/toolkits/releases: the server answered 401: Bad credentials
+    help: the token in GITHUB_TOKEN or GH_TOKEN is not valid, or not any more
+    ");
     github.fails("POST releases", 1, Wrong::Status(403, &[], "Resource not accessible by integration"));
-    insta::assert_snapshot!(publish(&world, &github).exits(1).shown(), @r"");
+    insta::assert_snapshot!(publish(&world, &github).exits(1).shown(), @r"
+    × POST /repos/example/toolkits/releases: the server answered 403: Resource not accessible by integration
+    help: the token needs `contents: write` for example/toolkits; in a workflow: permissions: contents: write
+    ");
     world.replace("release.toml", "example/toolkits", "example/nothing");
-    insta::assert_snapshot!(publish(&world, &github).exits(1).shown(), @r"");
+    insta::assert_snapshot!(publish(&world, &github).exits(1).shown(), @r"
+    × GET /repos/example/nothing/releases: the server answered 404: Not Found
+    help: there is no example/nothing that the token may write to: is `repository` in release.toml right, and has the token `contents: write` for it?
+    ");
 }
 
 #[test]
@@ -254,7 +310,10 @@ fn a_commit_that_is_not_there_is_told() {
         let index = fs::read_to_string(folder.join("index.json")).unwrap();
         fs::write(folder.join("index.json"), index.replace(&old.to_string(), &new.to_string())).unwrap();
     }
-    insta::assert_snapshot!(publish(&world, &github).exits(1).shown(), @r"");
+    insta::assert_snapshot!(publish(&world, &github).exits(1).shown(), @r"
+    × POST /repos/example/toolkits/releases: the server answered 422: Validation Failed; target_commitish invalid
+    help: is the release's commit in the repository? what was sent so far stays, as a draft
+    ");
     assert_eq!(github.state().releases.len(), 0);
 }
 
@@ -274,7 +333,10 @@ fn without_a_token_nothing_is_asked() {
     let (world, github) = (world(), GitHub::new());
     Folder::default().make(&world);
     let run = Run::of(command(&world, &github, &[]).env_remove("GITHUB_TOKEN").output().unwrap()).exits(2);
-    insta::assert_snapshot!(run.shown(), @r"");
+    insta::assert_snapshot!(run.shown(), @r"
+    × there is no token for https://github.com/example/toolkits: neither GITHUB_TOKEN nor GH_TOKEN is set
+    help: a token with contents: write for it is needed; --to FOLDER publishes without
+    ");
     Run::of(command(&world, &github, &[]).env("GITHUB_TOKEN", "two\nlines").output().unwrap())
         .exits(2)
         .tells("letters");
@@ -303,10 +365,12 @@ fn a_draft_with_other_bytes_is_refused_and_left() {
     Folder::default().make(&world);
     github.state().draft(TAG);
     github.state().put(TAG, "checksums.txt", b"of somebody else");
-    insta::assert_snapshot!(publish(&world, &github).exits(6).shown(), @r"");
-    let state = github.state();
-    assert!(state.release(TAG).draft);
-    assert_eq!(state.release(TAG).bytes("checksums.txt"), b"of somebody else");
+    insta::assert_snapshot!(publish(&world, &github).exits(6).shown(), @r"
+    × podman-v6.0.2 at https://github.com/example/toolkits is not the one to be published: SHA-256 of checksums.txt: expected DIGEST, found DIGEST
+      help: somebody else changed it, and what is there is not overwritten: look at it, and remove by hand what should not be there, or publish the next revision; then run this again
+    ");
+    assert_eq!(github.state().changes(), [""; 0]);
+    assert_eq!(github.state().release(TAG).bytes("checksums.txt"), b"of somebody else");
 }
 
 #[test]
@@ -450,22 +514,46 @@ fn a_folder_that_is_not_what_it_says_is_not_sent() {
     };
     let write = |name: &'static str| move |folder: &PathBuf| fs::write(folder.join(name), "changed").unwrap();
     let remove = |name: &'static str| move |folder: &PathBuf| fs::remove_file(folder.join(name)).unwrap();
-    insta::assert_snapshot!(spoilt(&write(ARCHIVE), 6), @r"");
-    insta::assert_snapshot!(spoilt(&remove("checksums.txt"), 6), @r"");
-    insta::assert_snapshot!(spoilt(&write("notes.md~"), 2), @r"");
-    insta::assert_snapshot!(spoilt(&remove("index.json"), 2), @r"");
-    insta::assert_snapshot!(spoilt(&remove("release.json"), 2), @r"");
-    insta::assert_snapshot!(spoilt(&remove("checksums.txt.sigstore.json"), 2), @r"");
+    insta::assert_snapshot!(spoilt(&write(ARCHIVE), 6), @r"
+    × podman-full-linux-amd64.tar.zst of podman-v6.0.2 is not what release.json says: expected SHA-256 DIGEST, found DIGEST
+    help: make the release's folder again
+    ");
+    insta::assert_snapshot!(spoilt(&remove("checksums.txt"), 6), @r"
+    × checksums.txt of podman-v6.0.2 is not what release.json says: expected SHA-256 DIGEST, found no such file
+    help: make the release's folder again
+    ");
+    insta::assert_snapshot!(spoilt(&write("notes.md~"), 2), @r"
+    × dist/podman-v6.0.2 is no release: it has notes.md~, which release.json does not name
+    help: make one: rst release TOOL --dry-run
+    ");
+    insta::assert_snapshot!(spoilt(&remove("index.json"), 2), @r"
+    × dist/podman-v6.0.2 is no release: there is no index.json
+    help: make one: rst release TOOL --dry-run
+    ");
+    insta::assert_snapshot!(spoilt(&remove("release.json"), 2), @r"
+    × dist/podman-v6.0.2 is no release: failed to open file `dist/podman-v6.0.2/release.json`: No such file or directory (os error 2)
+    help: make one: rst release TOOL --dry-run
+    ");
+    insta::assert_snapshot!(spoilt(&remove("checksums.txt.sigstore.json"), 2), @r"
+    × podman-v6.0.2 is not signed: expected checksums.txt.sigstore.json in its folder, and there is none
+    help: release it with a key or an identity (rst release); --unsigned publishes it as it is
+    ");
     let newline = |folder: &PathBuf| {
         let text = fs::read_to_string(folder.join("release.json")).unwrap();
         fs::write(folder.join("release.json"), text + "\n").unwrap();
     };
-    insta::assert_snapshot!(spoilt(&newline, 6), @r"");
+    insta::assert_snapshot!(spoilt(&newline, 6), @r"
+    × index.json does not have podman-v6.0.2 as it is here: expected release.json with SHA-256 DIGEST, found DIGEST
+    help: make the release's folder again
+    ");
     let leads_out = |folder: &PathBuf| {
         let text = fs::read_to_string(folder.join("release.json")).unwrap();
         fs::write(folder.join("release.json"), text.replace("checksums.txt", "../checksums.txt")).unwrap();
     };
-    insta::assert_snapshot!(spoilt(&leads_out, 2), @r"");
+    insta::assert_snapshot!(spoilt(&leads_out, 2), @r#"
+    × dist/podman-v6.0.2 is no release: release.json names "../checksums.txt": expected a name of letters, digits and `.-_+`
+    help: make one: rst release TOOL --dry-run
+    "#);
 }
 
 #[test]
@@ -491,7 +579,10 @@ fn a_folder_gets_releases_and_the_newest_index() {
     let first = Folder { number: 5, ..Folder::default() };
     first.make(&world);
     let run = to_folder(&world, &first).exits(0);
-    insta::assert_snapshot!(run.stdout, @r"");
+    insta::assert_snapshot!(run.stdout, @r"
+    podman-v6.0.2 is published: www/podman-v6.0.2
+    index.json has number 5
+    ");
     let www = world.project().join("www");
     let state = || {
         let files = walkdir::WalkDir::new(&www).sort_by_file_name().into_iter().map(Result::unwrap);
@@ -502,7 +593,20 @@ fn a_folder_gets_releases_and_the_newest_index() {
         files.map(text).collect::<Vec<_>>()
     };
     let names: Vec<_> = state().into_iter().map(|(name, _)| name).collect();
-    insta::assert_snapshot!(names.join("\n"), @r"");
+    insta::assert_snapshot!(names.join("\n"), @r"
+    index.json
+    index.json.sigstore.json
+    podman-v6.0.2
+    podman-v6.0.2/a+b.json
+    podman-v6.0.2/checksums.txt
+    podman-v6.0.2/checksums.txt.sigstore.json
+    podman-v6.0.2/index.json
+    podman-v6.0.2/index.json.sigstore.json
+    podman-v6.0.2/notes.md
+    podman-v6.0.2/podman-full-linux-amd64.tar.zst
+    podman-v6.0.2/release.json
+    podman-v6.0.2/release.json.sigstore.json
+    ");
     assert_eq!(fs::read(www.join(TAG).join(ARCHIVE)).unwrap(), first.archive);
 
     let before = state();
@@ -524,7 +628,10 @@ fn a_folder_gets_releases_and_the_newest_index() {
 
     let other = Folder { archive: b"another".to_vec(), number: 7, ..Folder::default() };
     other.make(&world);
-    insta::assert_snapshot!(to_folder(&world, &other).exits(6).shown(), @r"");
+    insta::assert_snapshot!(to_folder(&world, &other).exits(6).shown(), @r"
+    × podman-v6.0.2 at www/podman-v6.0.2 is not the one to be published: SHA-256 of checksums.txt.sigstore.json: expected DIGEST, found DIGEST
+    help: somebody else changed it, and what is there is not overwritten: look at it, and remove by hand what should not be there, or publish the next revision; then run this again
+    ");
     assert_eq!(number(&fs::read(www.join("index.json")).unwrap()), 6);
 
     let at_once = Folder { tag: "podman-v6.0.11", number: 6, ..Folder::default() };

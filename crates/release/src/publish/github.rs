@@ -37,7 +37,7 @@ impl GitHub {
         if already {
             self.compare(publication, &there)?;
         } else {
-            self.refuse_strangers(publication, &there)?;
+            self.refuse_others(publication, &there)?;
             for (name, expected) in &publication.files {
                 let upload = Upload { file: &publication.path(name), name, expected: *expected };
                 releases.settle(&release, upload, there.get(name))?;
@@ -51,22 +51,27 @@ impl GitHub {
         Ok(Published { place: release.html_url, already, index })
     }
 
-    fn refuse_strangers(&self, publication: &Publication, there: &Assets) -> Result<(), PublishError> {
-        match there.keys().find(|name| !publication.files.contains_key(*name)) {
-            Some(stranger) => Err(self.other(publication, "those of release.json", stranger)),
-            None => Ok(()),
+    /// Whatever is there, whole or not, is of the release, and whatever is whole has its bytes.
+    fn refuse_others(&self, publication: &Publication, there: &Assets) -> Result<(), PublishError> {
+        let tag = publication.record.tag.to_string();
+        for (name, asset) in there {
+            let Some(expected) = publication.files.get(name) else {
+                return Err(self.other(publication, "those of release.json", name));
+            };
+            if asset.is_whole() {
+                self.releases.api.persist(name, |_| self.releases.same(&tag, asset, *expected))?;
+            }
         }
+        Ok(())
     }
 
     /// All files are there as they are here, and no other.
     fn compare(&self, publication: &Publication, there: &Assets) -> Result<(), PublishError> {
-        self.refuse_strangers(publication, there)?;
-        let tag = publication.record.tag.to_string();
-        for (name, expected) in &publication.files {
-            let asset = there.get(name).ok_or_else(|| self.other(publication, name, "no such file"))?;
-            self.releases.api.persist(name, |_| self.releases.same(&tag, asset, *expected))?;
+        self.refuse_others(publication, there)?;
+        match publication.files.keys().find(|name| there.get(*name).is_none_or(|asset| !asset.is_whole())) {
+            Some(missing) => Err(self.other(publication, missing, "no such file, or a part of it")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn other(&self, publication: &Publication, expected: &str, found: &str) -> PublishError {
