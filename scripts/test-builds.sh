@@ -29,3 +29,5 @@ rst trial "$work/dist/podman-full-linux-$own.tar.zst" --vm "$machine" ${others:-
 cargo test --locked -p rst --test real_build --test machine --test workflows -- --ignored --test-threads=1
 # Signatures, against a Sigstore on this machine; and the long tests of whatever changes in a bundle.
 cargo test --locked -p rst-sign -- --ignored
+# Publishing, against a stand-in for GitHub that GitHub's own description of its API checks.
+cargo test --locked -p rst --test publish -- --ignored

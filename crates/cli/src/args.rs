@@ -148,6 +148,25 @@ Examples:
   rst verify checksums.txt --release my-fork/release.toml --trusted-root trusted_root.json"
     )]
     Verify(VerifyArgs),
+    #[cfg(feature = "release")]
+    /// Publish a release that `rst release` made: to GitHub's releases, or to a folder
+    #[command(
+        long_about = "\
+Publish a release that `rst release` made: to GitHub's releases, or to a folder
+
+At GitHub it is a draft until every file is there and has the right digest. The repository is the one that \
+release.toml names; the token, with contents: write, is GITHUB_TOKEN or GH_TOKEN in the environment. index.json \
+takes the place of an older one in the release `index`.
+
+What is there already is not sent again, so that running again goes on after any failure; what is there with other \
+bytes is not overwritten, but refused (exit code 6).",
+        after_help = "\
+Examples:
+  rst publish dist/podman-v6.0.2
+  rst publish dist/podman-v6.0.2 --to /srv/www/releases
+  rst publish dist/podman-v6.0.2 --api https://github.example.org/api/v3"
+    )]
+    Publish(PublishArgs),
     /// Unpack an archive as ordinary users, and run containers with it: in a world of its own for root,
     /// as oneself otherwise
     #[command(
@@ -332,6 +351,31 @@ pub struct VerifyArgs {
     /// Who must have released it [default: the release.toml that is built in]
     #[arg(long, value_name = "FILE")]
     pub release: Option<PathBuf>,
+}
+
+#[cfg(feature = "release")]
+/// `rst publish`
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The release's folder
+    pub folder: PathBuf,
+    /// Publish to this folder instead: FOLDER/TAG/, and the newest index.json beside it
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+    /// Publish it although nobody has signed it
+    #[arg(long)]
+    pub unsigned: bool,
+    /// The address of GitHub's API [default: that of the host in release.toml]
+    #[arg(long, value_name = "URL", conflicts_with = "to", value_parser = url)]
+    pub api: Option<String>,
+}
+
+#[cfg(feature = "release")]
+fn url(text: &str) -> Result<String, String> {
+    match text.starts_with("https://") || text.starts_with("http://") {
+        true => Ok(text.to_owned()),
+        false => Err("expected https://HOST or https://HOST/PATH".to_owned()),
+    }
 }
 
 /// `rst trial`

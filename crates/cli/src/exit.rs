@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rst_build::{BuildError, PinError};
 use rst_fetch::FetchError;
 #[cfg(feature = "release")]
-use rst_release::ReleaseError;
+use rst_release::{PublishError, ReleaseError};
 use rst_sandbox::Error as SandboxError;
 #[cfg(feature = "release")]
 use rst_sign::{SignError, VerifyError};
@@ -54,6 +54,8 @@ pub fn code(error: &CommandError) -> Exit {
         #[cfg(feature = "release")]
         CommandError::Release(error) => release(error),
         #[cfg(feature = "release")]
+        CommandError::Publish(error) => publish(error),
+        #[cfg(feature = "release")]
         CommandError::Sign(error) => sign(error),
         #[cfg(feature = "release")]
         CommandError::Verify(error) => verify(error),
@@ -82,6 +84,21 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+#[cfg(feature = "release")]
+fn publish(error: &PublishError) -> Exit {
+    match error {
+        PublishError::Release(error) => release(error),
+        PublishError::Unsigned { .. } | PublishError::Token => Exit::Usage,
+        PublishError::NotIndexed { .. } | PublishError::Other { .. } => Exit::Digest,
+        PublishError::Cancelled => Exit::Interrupted,
+        PublishError::Refused { .. }
+        | PublishError::Answer { .. }
+        | PublishError::Unreachable { .. }
+        | PublishError::RateLimited { .. }
+        | PublishError::Io(_) => Exit::Failed,
     }
 }
 

@@ -11,8 +11,10 @@ use fs_err as fs;
 use rst_model::Cancel;
 use ureq::{
     Agent,
+    config::{Config, ConfigBuilder},
     http::StatusCode,
     tls::{RootCerts, TlsConfig},
+    typestate::AgentScope,
 };
 
 use crate::error::OriginError;
@@ -41,6 +43,35 @@ impl Default for Patience {
     }
 }
 
+/// How every connection is made: the machine's certificates and proxies, and no wait without an end.
+pub fn connections(patience: &Patience) -> ConfigBuilder<AgentScope> {
+    Config::builder()
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+        .http_status_as_error(false)
+        .timeout_connect(Some(patience.silence))
+        .timeout_recv_response(Some(patience.silence))
+        .timeout_per_read(Some(patience.silence))
+        .timeout_per_write(Some(patience.silence))
+        .user_agent(concat!("rst/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Waits, unless asked to stop.
+pub fn pause(time: Duration, cancel: &Cancel) -> Result<(), Cancelled> {
+    let until = Instant::now() + time;
+    while !cancel.is_cancelled() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(Duration::from_millis(20)));
+    }
+    Err(Cancelled)
+}
+
+/// Asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled;
+
 /// A client.
 pub(crate) struct Http {
     agent: Agent,
@@ -55,14 +86,7 @@ enum Trouble {
 
 impl Http {
     pub(crate) fn new(patience: Patience, proxy: Option<&str>) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let mut config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .timeout_connect(Some(patience.silence))
-            .timeout_recv_response(Some(patience.silence))
-            .timeout_per_read(Some(patience.silence))
-            .user_agent(concat!("rst/", env!("CARGO_PKG_VERSION")));
+        let mut config = connections(&patience);
         if let Some(proxy) = proxy.and_then(|proxy| ureq::Proxy::new(proxy).ok()) {
             config = config.proxy(Some(proxy));
         }
@@ -78,7 +102,7 @@ impl Http {
         progress: &dyn Fn(u64),
     ) -> Result<(), OriginError> {
         let begun = Instant::now();
-        let mut pause = self.patience.pause;
+        let mut wait = self.patience.pause;
         let mut attempt = 1;
         loop {
             let trouble = match self.attempt(url, to, begun, cancel, progress) {
@@ -89,15 +113,9 @@ impl Http {
             if attempt >= self.patience.attempts {
                 return Err(OriginError::reason(format!("{trouble} (tried {attempt} times)")));
             }
-            tracing::debug!("{url}: {trouble}; once more in {pause:?}");
-            let until = Instant::now() + pause;
-            while Instant::now() < until {
-                if cancel.is_cancelled() {
-                    return Err(OriginError::Cancelled);
-                }
-                std::thread::sleep(Duration::from_millis(20).min(pause));
-            }
-            pause *= 2;
+            tracing::debug!("{url}: {trouble}; once more in {wait:?}");
+            self::pause(wait, cancel).map_err(|Cancelled| OriginError::Cancelled)?;
+            wait *= 2;
             attempt += 1;
         }
     }

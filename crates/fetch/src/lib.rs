@@ -26,7 +26,7 @@ use rst_model::{
 use rst_store::Store;
 
 pub use error::{FetchError, Refusal};
-pub use http::Patience;
+pub use http::{Cancelled, Patience, connections, pause};
 
 use crate::{
     error::OriginError,

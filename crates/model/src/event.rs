@@ -114,6 +114,27 @@ pub enum Event {
         /// In bytes.
         size: u64,
     },
+    /// A file of a release is being uploaded.
+    UploadStarted {
+        /// Its name.
+        asset: String,
+        /// In bytes.
+        size: u64,
+    },
+    /// More of it was sent.
+    UploadProgress {
+        /// Its name.
+        asset: String,
+        /// Bytes that were sent so far, in this attempt.
+        bytes: u64,
+    },
+    /// It is there, with its digest.
+    UploadFinished {
+        /// Its name.
+        asset: String,
+        /// How long it took: nothing for one that was there already.
+        seconds: Option<f64>,
+    },
     /// Something a person should know.
     Warning {
         /// One sentence.

@@ -9,6 +9,7 @@ mod index;
 mod notes;
 mod origin;
 mod provenance;
+mod publish;
 mod record;
 mod tried;
 
@@ -16,5 +17,6 @@ pub use error::ReleaseError;
 pub use folder::{Made, Making, Wanted};
 pub use index::{INDEX, Index, IndexError, IndexRelease};
 pub use origin::{Origin, Workflow};
+pub use publish::{GitHub, IndexOutcome, Publication, PublishError, Published, Repository, Token, to_folder};
 pub use record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, RECORD, Record};
 pub use tried::Tried;

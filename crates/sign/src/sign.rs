@@ -69,7 +69,7 @@ pub struct Signer(Identity);
 
 enum Identity {
     Key(Key),
-    Keyless(Keyless),
+    Keyless(Box<Keyless>),
 }
 
 impl Signer {
@@ -81,7 +81,7 @@ impl Signer {
     /// By the OIDC token in this file, or the one that the CI's environment gives; through the services of this
     /// signing config (Sigstore's `signing_config.v0.2.json`), or those of the public Sigstore.
     pub fn keyless(token: Option<&Path>, signing_config: Option<&Path>) -> Result<Self, SignError> {
-        Ok(Self(Identity::Keyless(Keyless::new(token, signing_config)?)))
+        Ok(Self(Identity::Keyless(Box::new(Keyless::new(token, signing_config)?))))
     }
 
     /// Whether it signs as a workflow, for all to see, and not by a key.

@@ -4,6 +4,8 @@ mod build;
 mod lock;
 mod prove;
 #[cfg(feature = "release")]
+mod publish;
+#[cfg(feature = "release")]
 mod release;
 #[cfg(feature = "release")]
 mod sign;
@@ -58,6 +60,10 @@ pub enum CommandError {
     #[cfg(feature = "release")]
     #[error(transparent)]
     #[diagnostic(transparent)]
+    Publish(#[from] rst_release::PublishError),
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Sign(#[from] rst_sign::SignError),
     #[cfg(feature = "release")]
     #[error(transparent)]
@@ -95,6 +101,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Sign(arguments) => sign::sign(setup, &arguments),
         #[cfg(feature = "release")]
         Command::Verify(arguments) => verify::verify(setup, &arguments),
+        #[cfg(feature = "release")]
+        Command::Publish(arguments) => publish::publish(setup, &arguments),
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),

@@ -153,6 +153,17 @@ impl Reporter for Live {
             Event::Packed { archive, .. } => self.end(&mut view, archive),
             Event::Preparing { name } => self.begin(&mut view, name, ProgressBar::new_spinner(), BUILDING),
             Event::Prepared { name, .. } => self.end(&mut view, name),
+            // Anew for each attempt.
+            Event::UploadStarted { asset, size } => {
+                self.end(&mut view, asset);
+                self.begin(&mut view, asset, ProgressBar::new(*size), UPLOADING);
+            }
+            Event::UploadProgress { asset, bytes } => {
+                if let Some(bar) = view.running.get(asset) {
+                    bar.set_position(*bytes);
+                }
+            }
+            Event::UploadFinished { asset, .. } => self.end(&mut view, asset),
             _ => {}
         }
         if let Some(line) = line(&event, &count) {
@@ -163,6 +174,7 @@ impl Reporter for Live {
 }
 
 const BUILDING: &str = "  build {msg:40} {spinner} {elapsed}";
+const UPLOADING: &str = "  upload {msg:40} {bytes:>10} / {total_bytes:<10} {bar:20} {bytes_per_sec}";
 const PACKING: &str = "  prove and pack {msg:31} {spinner} {elapsed}";
 
 impl Live {
@@ -226,7 +238,11 @@ fn line(event: &Event, count: &str) -> Option<String> {
         Event::Prepared { name, seconds, cpu_seconds } => {
             format!("built {name} in {seconds:.1} s ({cpu_seconds:.1} CPU-s)")
         }
-        Event::Preparing { .. }
+        Event::UploadFinished { asset, seconds: Some(seconds) } => format!("uploaded {asset} in {seconds:.1} s"),
+        Event::UploadFinished { asset, seconds: None } => format!("{asset} is there already"),
+        Event::UploadStarted { .. }
+        | Event::UploadProgress { .. }
+        | Event::Preparing { .. }
         | Event::FetchStarted { .. }
         | Event::FetchProgress { .. }
         | Event::Cached { .. }
