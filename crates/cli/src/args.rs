@@ -133,6 +133,22 @@ Examples:
         #[arg(long)]
         remove: bool,
     },
+    /// Compare the lock with the newest stable versions of upstream
+    #[command(after_help = "\
+Ends with 3 when upstream itself could not be asked about something: that is shown as unknown, whatever others say.
+
+Examples:
+  rst outdated
+  rst outdated podman netavark
+  rst outdated --format json --exit-code")]
+    Outdated {
+        /// Recipes [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// End with 1 when something is outdated
+        #[arg(long)]
+        exit_code: bool,
+    },
     /// Fetch all that a build needs, and build nothing
     Fetch(TargetArgs),
     /// Work with mirrors of the sources

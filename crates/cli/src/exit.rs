@@ -45,6 +45,7 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Graph(_) | CommandError::Project(_) | CommandError::Config(_) | CommandError::Usage { .. } => {
             Exit::Usage
         }
+        CommandError::Unasked { .. } => Exit::Source,
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
         CommandError::Trial(error) => trial(error),

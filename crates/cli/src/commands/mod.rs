@@ -2,6 +2,7 @@
 
 mod build;
 mod lock;
+mod outdated;
 mod prove;
 mod store;
 mod trial;
@@ -52,6 +53,13 @@ pub enum CommandError {
     #[error("{count} entries of the store were damaged")]
     #[diagnostic(help("they are removed; what needs them is fetched or built again by the next run"))]
     Damaged { count: usize },
+    #[error("upstream could not be asked about {unknown} of {rows}")]
+    #[diagnostic(help(
+        "what each place answered stands above; a version can be named all the same: rst lock NAME@VERSION"
+    ))]
+    Unasked { unknown: usize, rows: usize },
+    #[error("{count} of {rows} are outdated")]
+    Outdated { count: usize, rows: usize },
     #[error("{message}")]
     #[diagnostic(help("{hint}"))]
     Usage { message: String, hint: String },
@@ -74,6 +82,7 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
+        Command::Outdated { names, exit_code } => outdated::outdated(setup, &names, exit_code),
         Command::Mirror(command) => lock::mirror(setup, &command),
         Command::Store(command) => store::store(setup, &command),
         Command::Gc { days } => store::gc(setup, days),

@@ -1,12 +1,14 @@
 //! All that is printed: events while something happens, tables at the end, errors.
 
 mod event;
+mod outdated;
 mod table;
 mod upstream;
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use event::reporter;
+pub use outdated::outdated;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
 pub use upstream::upstream;
 
