@@ -138,7 +138,7 @@ fn compare(project: &Project, fetcher: &Fetcher, linked: &BTreeSet<String>, name
         for line in lines {
             let locked = project.lock.version(name, line.as_deref()).map_err(GraphError::from)?;
             let in_line = |version: &Version| line.as_ref().is_none_or(|line| version.in_line(line));
-            let asked: Vec<_> = asked.iter().map(|asked| place(asked, in_line)).collect();
+            let asked: Vec<_> = asked.iter().filter(|asked| !asked.next).map(|asked| place(asked, in_line)).collect();
             let newest = asked.iter().filter_map(|place| place.newest.clone()).max();
             let state = state(recipe, &spec, &locked, newest.as_ref(), is_known(&asked));
             rows.push(Row { name: name.to_owned(), line, standing, locked, newest, state, asked });
@@ -198,9 +198,12 @@ fn state(recipe: &Recipe, spec: &SourceSpec, locked: &Version, newest: Option<&V
 fn new_line(rows: &[Row], lines: &[String], said: &[Asked]) -> Option<Row> {
     let of_newest_line = rows.iter().max_by(|a, b| a.locked.cmp(&b.locked))?;
     let floor = of_newest_line.newest.as_ref().max(Some(&of_newest_line.locked));
-    let versions = said.iter().flat_map(|asked| asked.answer.iter().flatten());
-    let other = versions.filter(|version| lines.iter().all(|line| !version.in_line(line)) && Some(*version) > floor);
-    let newest = other.max().filter(|_| !lines.is_empty())?;
+    let of_kept = |version: &Version| lines.is_empty() || lines.iter().any(|line| version.in_line(line));
+    let others = said.iter().flat_map(|asked| {
+        let versions = asked.answer.iter().flatten();
+        versions.filter(|version| (asked.next || !of_kept(version)) && Some(*version) > floor)
+    });
+    let newest = others.max()?;
     let asked = said.iter().map(|asked| place(asked, |version| version == newest)).collect();
     Some(Row { line: None, newest: Some(newest.clone()), state: State::NewLine, asked, ..of_newest_line.clone() })
 }

@@ -34,6 +34,9 @@ pub fn outdated(rows: &[Row], format: Format) -> Result<(), CommandError> {
     table::print_rows(&lines);
     let mut reasons: Vec<String> = Vec::new();
     for row in rows.iter().filter(|row| !row.is_known()) {
+        if row.asked.iter().all(|place| !place.authority) {
+            reasons.push(format!("{}: its recipe names nobody to ask; add `upstream` to it", row.name));
+        }
         let failed = row.asked.iter().filter_map(|place| Some((&place.place, place.error.as_ref()?)));
         reasons.extend(failed.map(|(place, error)| format!("{}: could not ask {place}: {error}", row.name)));
     }

@@ -50,7 +50,9 @@ pub(super) fn versions_if_any(desk: &Desk, module: &str) -> Result<Vec<Version>,
 }
 
 fn is_absence(reason: &str) -> bool {
-    ["404 Not Found", "410 Gone", "no matching versions"].iter().any(|words| reason.contains(words))
+    // The last is how a folder that serves as proxy says it.
+    let said = ["404 Not Found", "410 Gone", "no matching versions", "no such file or directory"];
+    said.iter().any(|words| reason.contains(words))
 }
 
 fn list(desk: &Desk, module: &str, proxies: Option<&str>) -> Result<Vec<Version>, OriginError> {

@@ -39,6 +39,8 @@ pub struct Asked {
     pub place: String,
     /// Whether it is upstream's own word. A distribution lags behind.
     pub authority: bool,
+    /// Whether it has only what comes after all that the recipe can be: a Go module of a next major version.
+    pub next: bool,
     /// The stable versions that it has, withdrawn ones left out: of each line and of all at least the newest.
     pub answer: Result<Vec<Version>, String>,
 }
@@ -57,6 +59,7 @@ impl Fetcher {
             let next = go::next_major(module).filter(|_| listed);
             if let Some(next) = next {
                 asking.ask(format!("Go module {next}"), true, |desk| go::versions_if_any(desk, &next))?;
+                asking.asked.last_mut().expect("just asked").next = true;
             }
         }
         if let Some(name) = &spec.krate {
@@ -121,7 +124,7 @@ impl Asking<'_> {
             Err(error) => Err(error.to_string()),
         };
         let answered = answer.is_ok();
-        self.asked.push(Asked { place, authority, answer });
+        self.asked.push(Asked { place, authority, next: false, answer });
         Ok(answered)
     }
 
