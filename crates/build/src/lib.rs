@@ -37,4 +37,4 @@ pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive}
 pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};
 pub use prove::prove_tree;
-pub use upstream::{Place as AskedPlace, Row, Standing, State, outdated};
+pub use upstream::{BumpError, Bumped, Change, Place as AskedPlace, Refused, Row, Standing, State, bump, outdated};

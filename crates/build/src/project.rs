@@ -136,6 +136,11 @@ impl Project {
         Ok(())
     }
 
+    /// Where it is said what is released.
+    pub fn archives_path(&self) -> PathBuf {
+        self.root.join(ARCHIVES)
+    }
+
     /// Where the lock lies.
     pub fn lock_path(&self) -> PathBuf {
         self.root.join(LOCK)

@@ -149,6 +149,22 @@ Examples:
         #[arg(long)]
         exit_code: bool,
     },
+    /// Move the lock to other versions, with all that has to match: all of it, or nothing
+    #[command(after_help = "\
+Old versions go out of the lock unless something else is built from them. Patches are tried on the new sources.
+
+Examples:
+  rst bump crun                     to upstream's newest stable version
+  rst bump podman@6.0.3             with the netavark and aardvark-dns of its line
+  rst bump podman@5.8 --dry-run     to the newest of a line; show it, write nothing")]
+    Bump {
+        /// Recipes, each with a version or a line; the newest of each kept line if neither is given
+        #[arg(required = true, value_name = "NAME[@VERSION]")]
+        sources: Vec<Request>,
+        /// Fetch, compare and try the patches, but leave the lock as it is
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Fetch all that a build needs, and build nothing
     Fetch(TargetArgs),
     /// Work with mirrors of the sources

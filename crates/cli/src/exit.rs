@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rst_build::{BuildError, PinError};
+use rst_build::{BuildError, BumpError, PinError};
 use rst_fetch::FetchError;
 use rst_sandbox::Error as SandboxError;
 use rst_trial::TrialError;
@@ -40,8 +40,9 @@ impl From<Exit> for ExitCode {
 pub fn code(error: &CommandError) -> Exit {
     match error {
         CommandError::Build(error) => build(error),
-        CommandError::Fetch(error) | CommandError::Pin(PinError::Fetch(error)) => fetch(error),
-        CommandError::Pin(PinError::Graph(_)) => Exit::Usage,
+        CommandError::Fetch(error) => fetch(error),
+        CommandError::Pin(error) => pin(error),
+        CommandError::Bump(error) => bump(error),
         CommandError::Graph(_) | CommandError::Project(_) | CommandError::Config(_) | CommandError::Usage { .. } => {
             Exit::Usage
         }
@@ -64,6 +65,24 @@ fn build(error: &BuildError) -> Exit {
         BuildError::Graph(_) | BuildError::Pattern { .. } => Exit::Usage,
         BuildError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
+    }
+}
+
+fn pin(error: &PinError) -> Exit {
+    match error {
+        PinError::Fetch(error) => fetch(error),
+        PinError::Graph(_) => Exit::Usage,
+    }
+}
+
+fn bump(error: &BumpError) -> Exit {
+    match error {
+        BumpError::Pin(error) => pin(error),
+        BumpError::Unasked { .. } | BumpError::Host { .. } => Exit::Source,
+        BumpError::Line { .. } | BumpError::Follower { .. } => Exit::Usage,
+        BumpError::NotRequired { .. } | BumpError::Patches { .. } | BumpError::Archives(_) | BumpError::Io(_) => {
+            Exit::Failed
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file a command, or a few that belong together.
 
 mod build;
+mod bump;
 mod lock;
 mod outdated;
 mod prove;
@@ -53,6 +54,9 @@ pub enum CommandError {
     #[error("{count} entries of the store were damaged")]
     #[diagnostic(help("they are removed; what needs them is fetched or built again by the next run"))]
     Damaged { count: usize },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Bump(#[from] rst_build::BumpError),
     #[error("upstream could not be asked about {unknown} of {rows}")]
     #[diagnostic(help(
         "what each place answered stands above; a version can be named all the same: rst lock NAME@VERSION"
@@ -82,6 +86,7 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
+        Command::Bump { sources, dry_run } => bump::bump(setup, &sources, dry_run),
         Command::Outdated { names, exit_code } => outdated::outdated(setup, &names, exit_code),
         Command::Mirror(command) => lock::mirror(setup, &command),
         Command::Store(command) => store::store(setup, &command),

@@ -1,5 +1,6 @@
 //! All that is printed: events while something happens, tables at the end, errors.
 
+mod bumped;
 mod event;
 mod outdated;
 mod table;
@@ -7,6 +8,7 @@ mod upstream;
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
+pub use bumped::bumped;
 pub use event::reporter;
 pub use outdated::outdated;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
