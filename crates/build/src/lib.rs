@@ -37,4 +37,7 @@ pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive}
 pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};
 pub use prove::prove_tree;
-pub use upstream::{BumpError, Bumped, Change, Place as AskedPlace, Refused, Row, Standing, State, bump, outdated};
+pub use upstream::{
+    Advisories, AdvisoryError, BumpError, Bumped, Change, Finding, Place as AskedPlace, Refused, Row, Standing, State,
+    advisories, bump, outdated,
+};

@@ -165,6 +165,20 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
+    /// Ask OSV for known vulnerabilities of what bills of materials name
+    #[command(after_help = "\
+Ends with 5 when there are some that build/advisories.toml does not name, with 3 when OSV could not be asked.
+
+Example:
+  rst advisories dist/*.cdx.json")]
+    Advisories {
+        /// CycloneDX files, as a build leaves them in dist/
+        #[arg(required = true, value_name = "SBOM")]
+        bills: Vec<PathBuf>,
+        /// Where OSV, or a copy of it, answers
+        #[arg(long, value_name = "URL", default_value = rst_fetch::OSV)]
+        osv: String,
+    },
     /// Fetch all that a build needs, and build nothing
     Fetch(TargetArgs),
     /// Work with mirrors of the sources

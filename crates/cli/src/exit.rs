@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rst_build::{BuildError, BumpError, PinError};
+use rst_build::{AdvisoryError, BuildError, BumpError, PinError};
 use rst_fetch::FetchError;
 use rst_sandbox::Error as SandboxError;
 use rst_trial::TrialError;
@@ -20,7 +20,7 @@ pub enum Exit {
     Source = 3,
     /// A build failed.
     Build = 4,
-    /// A proof or a trial failed.
+    /// A proof or a trial failed, or what was built has a known vulnerability.
     Proof = 5,
     /// A digest or a signature is wrong.
     Digest = 6,
@@ -46,6 +46,9 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Graph(_) | CommandError::Project(_) | CommandError::Config(_) | CommandError::Usage { .. } => {
             Exit::Usage
         }
+        CommandError::Advisory(AdvisoryError::Fetch(error)) => fetch(error),
+        CommandError::Advisory(AdvisoryError::Syntax(_) | AdvisoryError::NoBill { .. }) => Exit::Usage,
+        CommandError::Vulnerable { .. } => Exit::Proof,
         CommandError::Unasked { .. } => Exit::Source,
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,

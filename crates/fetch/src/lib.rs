@@ -9,6 +9,7 @@ mod error;
 mod http;
 mod mirror;
 mod origin;
+mod osv;
 mod pin;
 mod shape;
 mod versions;
@@ -29,6 +30,7 @@ use rst_store::Store;
 
 pub use error::{FetchError, Refusal};
 pub use http::Patience;
+pub use osv::{Advisory, OSV, OsvPackage};
 pub use versions::{Asked, Question};
 
 use crate::{

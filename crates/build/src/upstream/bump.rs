@@ -1,6 +1,6 @@
 //! `rst bump`: the lock moved to other versions, in one step or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fs_err as fs;
 use miette::Diagnostic;
@@ -272,6 +272,6 @@ fn trees(
         trees
     };
     let (mut old, mut new) = (of(before, &goal.from), of(after, &goal.to));
-    let names: Vec<_> = old.keys().chain(new.keys()).cloned().collect();
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
     names.into_iter().map(|name| (name.clone(), (old.remove(&name), new.remove(&name)))).collect()
 }

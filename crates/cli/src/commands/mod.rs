@@ -1,5 +1,6 @@
 //! One file a command, or a few that belong together.
 
+mod advisories;
 mod build;
 mod bump;
 mod lock;
@@ -57,6 +58,14 @@ pub enum CommandError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Bump(#[from] rst_build::BumpError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Advisory(#[from] rst_build::AdvisoryError),
+    #[error("{count} known vulnerabilities are in what was built")]
+    #[diagnostic(help(
+        "bump what has them (rst bump), or say in build/advisories.toml why one does not matter, and until when"
+    ))]
+    Vulnerable { count: usize },
     #[error("upstream could not be asked about {unknown} of {rows}")]
     #[diagnostic(help(
         "what each place answered stands above; a version can be named all the same: rst lock NAME@VERSION"
@@ -86,6 +95,7 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
+        Command::Advisories { bills, osv } => advisories::advisories(setup, &bills, &osv),
         Command::Bump { sources, dry_run } => bump::bump(setup, &sources, dry_run),
         Command::Outdated { names, exit_code } => outdated::outdated(setup, &names, exit_code),
         Command::Mirror(command) => lock::mirror(setup, &command),

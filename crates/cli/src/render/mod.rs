@@ -1,5 +1,6 @@
 //! All that is printed: events while something happens, tables at the end, errors.
 
+mod advisories;
 mod bumped;
 mod event;
 mod outdated;
@@ -8,6 +9,7 @@ mod upstream;
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
+pub use advisories::advisories;
 pub use bumped::bumped;
 pub use event::reporter;
 pub use outdated::outdated;
