@@ -69,4 +69,13 @@ mod tests {
         assert_eq!(required(text, "go.podman.io/image/v5"), Some(Version::new("5.40.0")));
         assert_eq!(required(text, "go.podman.io/image"), None);
     }
+
+    #[test]
+    fn only_the_version_changes_in_the_table() {
+        let text = "# why\n[full]\ntool = \"t\" # here\n\n[full.line.\"6\"]\ncommon = \"0.68.0\"\nother = \"2\"\n";
+        let version = Version::new;
+        let goal = Goal { name: "common".into(), line: None, from: version("0.68.0"), to: version("0.68.1") };
+        let wanted = Wanted { variant: "full".into(), tool_line: "6".into(), goal };
+        assert_eq!(archives_text(text, &[wanted]).unwrap(), text.replace("0.68.0", "0.68.1"));
+    }
 }

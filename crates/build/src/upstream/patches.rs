@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use fs_err as fs;
@@ -50,11 +50,13 @@ impl Patched<'_> {
             let input = folder.join(".patch");
             fs::write(&input, text)?;
             let mut patch = Command::new("patch");
-            patch.args(["-p1", "--fuzz=0", "--no-backup-if-mismatch", "--batch", "--reject-file=-", "--input=.patch"]);
-            let output = patch.current_dir(folder).env("LC_ALL", "C").output()?;
+            // As a build does; `--forward` answers its question whether to turn a patch round.
+            patch.args(["-p1", "--fuzz=0", "--no-backup-if-mismatch", "--forward", "--reject-file=-", "--input=.patch"]);
+            let output = patch.current_dir(folder).env("LC_ALL", "C").stdin(Stdio::null()).output()?;
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stdout);
-                let telling = said.lines().filter(|line| line.contains("FAILED") || line.contains("can't find file"));
+                let words = ["FAILED", "can't find file", "previously applied"];
+                let telling = said.lines().filter(|line| words.iter().any(|word| line.contains(word)));
                 refused.push(Refused { patch: name.clone(), said: telling.collect::<Vec<_>>().join("; ") });
             }
         }
