@@ -55,7 +55,10 @@ fn each_part_is_asked_about_once_by_the_name_that_osv_has_for_it() {
     let (world, server) = (world(), Server::new());
     answers(&server, "/v1/querybatch", [json!({ "results": [{}, {}, {}, {}] })]);
     let run = ask(&world, &server, &[]).exits(0);
-    insta::assert_snapshot!(run.stdout, @"");
+    insta::assert_snapshot!(run.stdout, @r"
+    0 known vulnerabilities, 0 ignored, in 4 parts
+    OSV has no name for 2 others: glib 2.88.0, health-timer 1.0
+    ");
     let posted = server.posted();
     let posted: Value = serde_json::from_str(&posted[0]).unwrap();
     let query = |ecosystem: &str, name: &str, version: &str| json!({ "package": { "name": name, "ecosystem": ecosystem }, "version": version });
@@ -73,7 +76,12 @@ fn what_is_found_is_told_once_with_its_remedy_and_ends_with_5() {
     let (world, server) = (world(), Server::new());
     found(&server);
     let run = ask(&world, &server, &[]).exits(5).tells("1 known vulnerabilities are in what was built");
-    insta::assert_snapshot!(run.stdout, @"");
+    insta::assert_snapshot!(run.stdout, @r"
+    part                        version  advisory  fixed in  summary
+    github.com/BurntSushi/toml  1.2.0    GHSA-1    1.2.3     reads too far
+    1 known vulnerabilities, 0 ignored, in 4 parts
+    OSV has no name for 2 others: glib 2.88.0, health-timer 1.0
+    ");
     let run = ask(&world, &server, &["--format", "json"]).exits(5);
     let first: Value = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap();
     assert_eq!((&first["event"], &first["fixed"]), (&"advisory".into(), &"1.2.3".into()), "{run}");

@@ -114,7 +114,11 @@ fn patches_are_tried_on_the_new_source() {
     world.write("build/patches/helper/late.patch", &patch("do as I like"));
     let before = world.lock_text();
     let run = world.rst(["bump", "helper@5.1"]).exits(1);
-    insta::assert_snapshot!(run.shown(), @"");
+    insta::assert_snapshot!(run.shown(), @r#"
+    × patches that do not apply to helper 5.1:
+    │   late.patch: Reversed (or previously applied) patch detected!  Skipping patch.
+    help: pin it alone, then mend or drop them in build/patches/helper (CONTRIBUTING, "Write a patch"): rst lock helper@5.1
+    "#);
     assert_eq!(world.lock_text(), before);
     // Each is tried on what the one before has left.
     world.write("build/patches/helper/late.patch", &patch("no").replace("+no", "+yes"));

@@ -109,9 +109,9 @@ pub enum BumpError {
         host: Arch,
     },
     /// Patches that do not fit the new source.
-    #[error("{} of {name} do not apply to {version}:{}", count(refused.len()), refused.iter().map(|refused| format!("\n  {}: {}", refused.patch, refused.said)).collect::<String>())]
+    #[error("patches that do not apply to {name} {version}:{}", lines(refused))]
     #[diagnostic(help(
-        "pin it alone, mend or drop the patches in build/patches/{name} against its source (CONTRIBUTING, \"Write a patch\"): rst lock {name}@{version}"
+        "pin it alone, then mend or drop them in build/patches/{name} (CONTRIBUTING, \"Write a patch\"): rst lock {name}@{version}"
     ))]
     Patches {
         /// The component.
@@ -129,8 +129,8 @@ pub enum BumpError {
     Io(#[from] std::io::Error),
 }
 
-fn count(patches: usize) -> String {
-    if patches == 1 { "1 patch".to_owned() } else { format!("{patches} patches") }
+fn lines(refused: &[Refused]) -> String {
+    refused.iter().map(|refused| format!("\n  {}: {}", refused.patch, refused.said)).collect()
 }
 
 impl From<GraphError> for BumpError {

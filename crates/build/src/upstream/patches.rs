@@ -51,7 +51,14 @@ impl Patched<'_> {
             fs::write(&input, text)?;
             let mut patch = Command::new("patch");
             // As a build does; `--forward` answers its question whether to turn a patch round.
-            patch.args(["-p1", "--fuzz=0", "--no-backup-if-mismatch", "--forward", "--reject-file=-", "--input=.patch"]);
+            patch.args([
+                "-p1",
+                "--fuzz=0",
+                "--no-backup-if-mismatch",
+                "--forward",
+                "--reject-file=-",
+                "--input=.patch",
+            ]);
             let output = patch.current_dir(folder).env("LC_ALL", "C").stdin(Stdio::null()).output()?;
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stdout);
