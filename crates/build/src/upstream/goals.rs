@@ -31,7 +31,7 @@ pub(super) fn goals(project: &Project, fetcher: &Fetcher, requests: &[Request]) 
         if let Some(follows) = &project.book.recipe(&request.name)?.follows {
             return Err(BumpError::Follower { name: request.name.clone(), leader: leader(follows) });
         }
-        for (line, wanted) in lines_of(project, request)? {
+        for (line, wanted) in meant(project, request)? {
             let from = locked(project, &request.name, line.as_deref())?;
             let to = match wanted {
                 Some(version) => version,
@@ -68,8 +68,10 @@ fn locked(project: &Project, name: &str, line: Option<&str>) -> Result<Version, 
     Ok(project.lock.version(name, line).map_err(GraphError::from)?)
 }
 
-/// The lines that are meant, each with its version if that is said.
-fn lines_of(project: &Project, request: &Request) -> Result<Vec<(Option<String>, Option<Version>)>, BumpError> {
+/// A line that is meant, where several are kept, and its version if that is said.
+type Meant = (Option<String>, Option<Version>);
+
+fn meant(project: &Project, request: &Request) -> Result<Vec<Meant>, BumpError> {
     let lines = project.kept_lines(&request.name)?;
     let Some(version) = &request.version else {
         let all: Vec<_> = if lines.is_empty() { vec![None] } else { lines.into_iter().map(Some).collect() };

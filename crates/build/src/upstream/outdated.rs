@@ -149,14 +149,13 @@ fn compare(project: &Project, fetcher: &Fetcher, linked: &BTreeSet<String>, name
     Ok(rows)
 }
 
+/// A source, and the lines that have it.
+type Group = (SourceSpec, Vec<Option<String>>);
+
 /// The lines that have one source together: a new major version of a Go module is another module.
-fn by_source(
-    project: &Project,
-    name: &str,
-    lines: &[String],
-) -> Result<Vec<(SourceSpec, Vec<Option<String>>)>, PinError> {
+fn by_source(project: &Project, name: &str, lines: &[String]) -> Result<Vec<Group>, PinError> {
     let lines = if lines.is_empty() { vec![None] } else { lines.iter().cloned().map(Some).collect() };
-    let mut groups: Vec<(SourceSpec, Vec<Option<String>>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for line in lines {
         let locked = project.lock.version(name, line.as_deref()).map_err(GraphError::from)?;
         let spec = project.book.component(name, &locked)?.source;

@@ -68,7 +68,7 @@ pub enum CommandError {
     Vulnerable { count: usize },
     #[error("upstream could not be asked about {unknown} of {rows}")]
     #[diagnostic(help(
-        "what each place answered stands above; a version can be named all the same: rst lock NAME@VERSION"
+        "what each place answered stands above; a version can be named all the same: rst bump NAME@VERSION"
     ))]
     Unasked { unknown: usize, rows: usize },
     #[error("{count} of {rows} are outdated")]
