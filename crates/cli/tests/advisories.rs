@@ -17,7 +17,13 @@ fn world() -> World {
         part("github.com/BurntSushi/toml", "v1.2.0", "pkg:golang/github.com/burntsushi/toml@v1.2.0"),
         part("go", "1.26.8", "pkg:golang/stdlib@1.26.8"),
         part("libc", "0.2.1", "pkg:cargo/libc@0.2.1"),
-        part("crun", "1.21", "pkg:github/containers/crun@1.21"),
+        {
+            "name": "pcre2", "version": "10.48", "purl": "pkg:github/pcre2project/pcre2@pcre2-10.48",
+            "externalReferences": [{
+                "type": "source-distribution",
+                "url": "https://github.com/PCRE2Project/pcre2/releases/download/pcre2-10.48/pcre2-10.48.tar.gz",
+            }],
+        },
         part("glib", "2.88.0", "pkg:generic/glib@2.88.0"),
         { "name": "health-timer", "version": "1.0" },
     ]);
@@ -64,7 +70,7 @@ fn each_part_is_asked_about_once_by_the_name_that_osv_has_for_it() {
     let query = |ecosystem: &str, name: &str, version: &str| json!({ "package": { "name": name, "ecosystem": ecosystem }, "version": version });
     let queries = [
         query("Go", "github.com/BurntSushi/toml", "1.2.0"),
-        query("GIT", "https://github.com/containers/crun", "1.21"),
+        query("GIT", "https://github.com/PCRE2Project/pcre2", "pcre2-10.48"),
         query("crates.io", "libc", "0.2.1"),
         query("Go", "stdlib", "1.26.8"),
     ];
@@ -114,7 +120,7 @@ fn an_answer_in_pages_is_read_to_its_end() {
     answers(&server, "/v1/querybatch", [first, second]);
     answers(&server, "/v1/vulns/A-1", [json!({ "id": "A-1", "details": "Long.\nLonger.", "affected": [] })]);
     let run = ask(&world, &server, &[]).exits(5);
-    assert!(run.stdout.contains("https://github.com/containers/crun  1.21     A-1"), "{run}");
+    assert!(run.stdout.contains("https://github.com/PCRE2Project/pcre2  pcre2-10.48  A-1"), "{run}");
     assert!(server.posted()[1].contains("\"page_token\":\"more\""));
 }
 
@@ -122,7 +128,10 @@ fn an_answer_in_pages_is_read_to_its_end() {
 fn what_cannot_be_asked_is_never_taken_for_nothing_found() {
     let (world, server) = (world(), Server::new());
     let nobody = nobody();
-    world.rst(["advisories", "dist/a.cdx.json", "--osv", &nobody]).exits(3).tells("what OSV knows could not be had");
+    world
+        .rst(["advisories", "dist/a.cdx.json", "--osv", &nobody])
+        .exits(3)
+        .tells(&format!("could not ask {nobody}/v1/querybatch: "));
     ask(&world, &server, &[]).exits(3).tells("the server answered 404");
     answers(&server, "/v1/querybatch", [json!({ "results": [{}] })]);
     ask(&world, &server, &[]).exits(3).tells("1 answers to 4 questions");

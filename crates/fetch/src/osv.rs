@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use crate::{FetchError, Fetcher, Refusal, error::OriginError};
+use crate::{FetchError, Fetcher, error::OriginError};
 
 /// Where it answers.
 pub const OSV: &str = "https://api.osv.dev";
@@ -155,7 +155,6 @@ impl Fetcher {
     }
 }
 
-fn refused(origin: &str, reason: String) -> FetchError {
-    let refusal = Refusal { origin: origin.to_owned(), reason, wrong_bytes: false };
-    FetchError::NoOrigin { source_name: "what OSV knows".to_owned(), reasons: vec![refusal] }
+fn refused(url: &str, reason: String) -> FetchError {
+    FetchError::Service { url: url.to_owned(), reason }
 }

@@ -114,6 +114,13 @@ struct Part {
     name: String,
     version: String,
     purl: Option<String>,
+    #[serde(default, rename = "externalReferences")]
+    references: Vec<Reference>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Reference {
+    url: String,
 }
 
 /// Asks about all parts of these bills, each once. `now` is the time since 1970, and decides
@@ -182,8 +189,8 @@ fn date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, 
         .ok_or_else(|| serde::de::Error::custom("expected a date, such as 2026-12-31"))
 }
 
-/// What a part is called in OSV. A purl's letters are lower case where Go's names are not, so names are the
-/// part's own.
+/// What a part is called in OSV. A purl's letters are lower case where those of Go's modules and GitHub's
+/// repositories are not, so these names are the part's own, and its source's.
 fn package(part: &Part) -> Option<(OsvPackage, String)> {
     let purl = part.purl.as_deref()?.strip_prefix("pkg:")?;
     let (kind, rest) = purl.split_once('/')?;
@@ -202,8 +209,10 @@ fn package(part: &Part) -> Option<(OsvPackage, String)> {
         }
         // By tag: <https://google.github.io/osv.dev/faq/>
         "github" => {
-            let (name, tag) = rest.split_once('@')?;
-            (package(&format!("https://github.com/{name}"), "GIT"), tag.to_owned())
+            let (_, tag) = rest.split_once('@')?;
+            let path = part.references.iter().find_map(|from| from.url.strip_prefix("https://github.com/"))?;
+            let repository: Vec<_> = path.split('/').take(2).collect();
+            (package(&format!("https://github.com/{}", repository.join("/")), "GIT"), tag.to_owned())
         }
         _ => return None,
     })
