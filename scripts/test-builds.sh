@@ -13,7 +13,9 @@ case $(uname -m) in
 aarch64) own=arm64 other=amd64 machine=trixie-arm64 ;;
 *) own=amd64 other=arm64 machine=trixie ;;
 esac
-rst() { cargo run --locked --quiet -p rst -- --store "$RST_TEST_STORE" "$@"; }
+# Compiled as `make check` compiles it: for -p rst alone cargo would choose other features of what it needs.
+cargo build --locked --quiet --workspace --bins
+rst() { "${CARGO_TARGET_DIR:-target}/debug/rst" --store "$RST_TEST_STORE" "$@"; }
 
 rst build podman buildah skopeo --dist "$work/dist"
 rst build skopeo --platform "linux/$other" --dist "$work/dist"
@@ -26,8 +28,6 @@ for archive in podman-full buildah skopeo; do
 done
 # One virtual machine; `make trial` runs all.
 rst trial "$work/dist/podman-full-linux-$own.tar.zst" --vm "$machine" ${others:-}
-cargo test --locked -p rst --test real_build --test machine --test workflows -- --ignored --test-threads=1
-# Signatures, against a Sigstore on this machine; and the long tests of whatever changes in a bundle.
-cargo test --locked -p rst-sign -- --ignored
-# Publishing, against a stand-in for GitHub that GitHub's own description of its API checks.
-cargo test --locked -p rst --test publish -- --ignored
+# Beside them a Sigstore on this machine, and a stand-in for GitHub that GitHub's own description of its API checks.
+cargo test --locked --workspace --test real_build --test machine --test workflows --test release --test local \
+	--test verify --test publish -- --ignored --test-threads=1

@@ -3,7 +3,7 @@
 //! `project` reads what people write, `graph` says what has to be built, `compose` turns each node
 //! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, `listing`
 //! asks what is linked into a component's programs, and `assemble` (with `inventory` and `sbom`), `prove` and
-//! `package` make archives. `factory` is the road through all of them.
+//! `package` make archives. `pins` and `upstream` change the lock. `factory` is the road through all of them.
 
 mod assemble;
 mod attach;
@@ -28,6 +28,7 @@ mod schedule;
 mod slots;
 mod supply;
 mod toolchain;
+mod upstream;
 
 pub use compose::{EPOCH, LICENSES, TWINS, compose};
 pub use error::BuildError;
@@ -37,3 +38,7 @@ pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive}
 pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};
 pub use prove::prove_tree;
+pub use upstream::{
+    Advisories, AdvisoryError, BumpError, Bumped, Change, Finding, Place as AskedPlace, Refused, Row, Standing, State,
+    advisories, bump, outdated,
+};

@@ -149,6 +149,11 @@ impl Project {
         self.releases.tool.get(tool).and_then(|tool| tool.revision.get(version)).copied().unwrap_or_default()
     }
 
+    /// Where it is said what is released.
+    pub fn archives_path(&self) -> PathBuf {
+        self.root.join(ARCHIVES)
+    }
+
     /// Where the lock lies.
     pub fn lock_path(&self) -> PathBuf {
         self.root.join(LOCK)

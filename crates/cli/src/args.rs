@@ -10,7 +10,7 @@ use rst_model::Platform;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done                      4  a build failed
-  1  failed                    5  a proof or trial failed
+  1  failed                    5  a proof or trial failed, or a vulnerability is known
   2  wrong usage               6  a digest or signature is wrong
   3  a source could not be had 7  the host lacks something
                                130 interrupted";
@@ -198,6 +198,52 @@ Examples:
         /// Take the versions out of the lock instead
         #[arg(long)]
         remove: bool,
+    },
+    /// Compare the lock with the newest stable versions of upstream
+    #[command(after_help = "\
+Ends with 3 when upstream itself could not be asked about something: that is shown as unknown, whatever others say.
+
+Examples:
+  rst outdated
+  rst outdated podman netavark
+  rst outdated --format json --exit-code")]
+    Outdated {
+        /// Recipes [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// End with 1 when something is outdated
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Move the lock to other versions, with all that has to match: all of it, or nothing
+    #[command(after_help = "\
+Old versions go out of the lock unless something else is built from them. Patches are tried on the new sources.
+
+Examples:
+  rst bump crun                     to upstream's newest stable version
+  rst bump podman@6.0.3             with the netavark and aardvark-dns of its line
+  rst bump podman@5.8 --dry-run     to the newest of a line; show it, write nothing")]
+    Bump {
+        /// Recipes, each with a version or a line; the newest of each kept line if neither is given
+        #[arg(required = true, value_name = "NAME[@VERSION]")]
+        sources: Vec<Request>,
+        /// Fetch, compare and try the patches, but leave the lock as it is
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Ask OSV for known vulnerabilities of what bills of materials name
+    #[command(after_help = "\
+Ends with 5 when there are some that build/advisories.toml does not name, with 3 when OSV could not be asked.
+
+Example:
+  rst advisories dist/*.cdx.json")]
+    Advisories {
+        /// CycloneDX files, as a build leaves them in dist/
+        #[arg(required = true, value_name = "SBOM")]
+        bills: Vec<PathBuf>,
+        /// Where OSV, or a copy of it, answers
+        #[arg(long, value_name = "URL", default_value = rst_fetch::OSV)]
+        osv: String,
     },
     /// Fetch all that a build needs, and build nothing
     Fetch(TargetArgs),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rst_build::{BuildError, PinError};
+use rst_build::{AdvisoryError, BuildError, BumpError, PinError};
 use rst_fetch::FetchError;
 #[cfg(feature = "release")]
 use rst_release::{PublishError, ReleaseError};
@@ -24,7 +24,7 @@ pub enum Exit {
     Source = 3,
     /// A build failed.
     Build = 4,
-    /// A proof or a trial failed.
+    /// A proof or a trial failed, or what was built has a known vulnerability.
     Proof = 5,
     /// A digest or a signature is wrong.
     Digest = 6,
@@ -44,11 +44,16 @@ impl From<Exit> for ExitCode {
 pub fn code(error: &CommandError) -> Exit {
     match error {
         CommandError::Build(error) => build(error),
-        CommandError::Fetch(error) | CommandError::Pin(PinError::Fetch(error)) => fetch(error),
-        CommandError::Pin(PinError::Graph(_)) => Exit::Usage,
+        CommandError::Fetch(error) => fetch(error),
+        CommandError::Pin(error) => pin(error),
+        CommandError::Bump(error) => bump(error),
         CommandError::Graph(_) | CommandError::Project(_) | CommandError::Config(_) | CommandError::Usage { .. } => {
             Exit::Usage
         }
+        CommandError::Advisory(AdvisoryError::Fetch(error)) => fetch(error),
+        CommandError::Advisory(AdvisoryError::Syntax(_) | AdvisoryError::NoBill { .. }) => Exit::Usage,
+        CommandError::Vulnerable { .. } => Exit::Proof,
+        CommandError::Unasked { .. } => Exit::Source,
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
         #[cfg(feature = "release")]
@@ -75,6 +80,24 @@ fn build(error: &BuildError) -> Exit {
         BuildError::Graph(_) | BuildError::Pattern { .. } => Exit::Usage,
         BuildError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
+    }
+}
+
+fn pin(error: &PinError) -> Exit {
+    match error {
+        PinError::Fetch(error) => fetch(error),
+        PinError::Graph(_) => Exit::Usage,
+    }
+}
+
+fn bump(error: &BumpError) -> Exit {
+    match error {
+        BumpError::Pin(error) => pin(error),
+        BumpError::Unasked { .. } | BumpError::Host { .. } => Exit::Source,
+        BumpError::Line { .. } | BumpError::Follower { .. } => Exit::Usage,
+        BumpError::NotRequired { .. } | BumpError::Patches { .. } | BumpError::Archives(_) | BumpError::Io(_) => {
+            Exit::Failed
+        }
     }
 }
 

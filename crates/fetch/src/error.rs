@@ -48,6 +48,14 @@ pub enum FetchError {
         /// The first path that differs.
         path: String,
     },
+    /// A service that was to be asked something.
+    #[error("could not ask {url}: {reason}")]
+    Service {
+        /// Where it answers.
+        url: String,
+        /// Why it did not.
+        reason: String,
+    },
     /// A recipe that names no place.
     #[error("{source_name}: the recipe names no place to have it from")]
     NoPlace {

@@ -43,6 +43,9 @@ impl Default for Patience {
     }
 }
 
+/// The most that a service may answer, in bytes.
+const LARGEST_ANSWER: u64 = 64 << 20;
+
 /// How every connection is made: the machine's certificates and proxies, and no wait without an end.
 pub fn connections(patience: &Patience) -> ConfigBuilder<AgentScope> {
     Config::builder()
@@ -102,11 +105,21 @@ impl Http {
         progress: &dyn Fn(u64),
     ) -> Result<(), OriginError> {
         let begun = Instant::now();
+        self.patiently(url, cancel, || self.attempt(url, to, begun, cancel, progress))
+    }
+
+    /// Tries again, after a pause, what may have failed by chance.
+    fn patiently<T>(
+        &self,
+        url: &str,
+        cancel: &Cancel,
+        attempt_once: impl Fn() -> Result<T, Trouble>,
+    ) -> Result<T, OriginError> {
         let mut wait = self.patience.pause;
         let mut attempt = 1;
         loop {
-            let trouble = match self.attempt(url, to, begun, cancel, progress) {
-                Ok(()) => return Ok(()),
+            let trouble = match attempt_once() {
+                Ok(done) => return Ok(done),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Passing(reason)) => reason,
             };
@@ -118,6 +131,28 @@ impl Http {
             wait *= 2;
             attempt += 1;
         }
+    }
+
+    /// What a service answers in JSON: to an object that is posted to it, or to the URL alone.
+    pub(crate) fn json(
+        &self,
+        url: &str,
+        posted: Option<&serde_json::Value>,
+        cancel: &Cancel,
+    ) -> Result<serde_json::Value, OriginError> {
+        let ask = || {
+            let answer = match posted {
+                Some(object) => self.agent.post(url).content_type("application/json").send(object.to_string()),
+                None => self.agent.get(url).call(),
+            };
+            let mut answer = answer.map_err(trouble)?;
+            expect_ok(answer.status())?;
+            let body = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
+            let body = body.map_err(|error| Trouble::Passing(format!("the answer was cut short: {error}")))?;
+            serde_json::from_slice(&body)
+                .map_err(|error| Trouble::Final(OriginError::reason(format!("the answer is no JSON: {error}"))))
+        };
+        self.patiently(url, cancel, ask)
     }
 
     fn attempt(
@@ -135,11 +170,7 @@ impl Http {
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));
         }
-        let response = request.call().map_err(|error| match error.to_string() {
-            // A name that nobody knows now will not be known in a second.
-            text if text.contains("failed to lookup address") => Trouble::Final(OriginError::reason(text)),
-            text => Trouble::Passing(text),
-        })?;
+        let response = request.call().map_err(trouble)?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {}
             // All of it was here already.
@@ -149,12 +180,7 @@ impl Http {
                 file.rewind().map_err(stop)?;
                 have = 0;
             }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Trouble::Passing(format!("the server answered {status}")));
-            }
-            status => {
-                return Err(Trouble::Final(OriginError::reason(format!("the server answered {status}"))));
-            }
+            status => expect_ok(status)?,
         }
         let expected = response.body().content_length().map(|rest| have + rest);
         let config = response.into_body();
@@ -186,6 +212,24 @@ impl Http {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn trouble(error: ureq::Error) -> Trouble {
+    match error.to_string() {
+        // A name that nobody knows now will not be known in a second.
+        text if text.contains("failed to lookup address") => Trouble::Final(OriginError::reason(text)),
+        text => Trouble::Passing(text),
+    }
+}
+
+fn expect_ok(status: StatusCode) -> Result<(), Trouble> {
+    match status {
+        StatusCode::OK => Ok(()),
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            Err(Trouble::Passing(format!("the server answered {status}")))
+        }
+        status => Err(Trouble::Final(OriginError::reason(format!("the server answered {status}")))),
     }
 }
 

@@ -1,15 +1,18 @@
 //! Sources into the store: from a mirror, or from the first origin that gives the pinned bytes.
 //!
 //! Everything is checked twice: the archive's digest before it is opened, the tree's when it is
-//! unpacked. `origin` has one file for each kind of place; [`Fetcher::pin`] makes the lock's entries.
+//! unpacked. `origin` has one file for each kind of place; [`Fetcher::pin`] makes the lock's entries, and
+//! [`Fetcher::versions`] asks which versions there are.
 
 mod client;
 mod error;
 mod http;
 mod mirror;
 mod origin;
+mod osv;
 mod pin;
 mod shape;
+mod versions;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,12 +30,15 @@ use rst_store::Store;
 
 pub use error::{FetchError, Refusal};
 pub use http::{Cancelled, Patience, connections, pause};
+pub use osv::{Advisory, OSV, OsvPackage};
+pub use versions::{Asked, Question};
 
 use crate::{
     error::OriginError,
     http::Http,
     mirror::Mirror,
     origin::{Delivered, Desk},
+    versions::SourceIndex,
 };
 
 /// What a person may choose.
@@ -82,6 +88,8 @@ pub struct Fetcher {
     http: Http,
     /// Debian's mirrors as apt has them; asking apt takes half a second, so it is done once.
     debian: OnceLock<Result<Vec<String>, String>>,
+    /// Debian's list of sources: ten megabytes.
+    sources: SourceIndex,
 }
 
 impl Fetcher {
@@ -91,6 +99,7 @@ impl Fetcher {
             mirrors: settings.mirrors.iter().map(|place| Mirror::new(place)).collect(),
             http: Http::new(settings.patience, None),
             debian: OnceLock::new(),
+            sources: SourceIndex::default(),
             store,
             settings,
             reporter,

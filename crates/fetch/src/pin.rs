@@ -1,7 +1,5 @@
 //! Making the lock's entries: every place that a recipe names is tried, and what it gives is digested.
 
-use std::{io::Read as _, process::Command};
-
 use fs_err as fs;
 use rst_model::{
     Arch, Digest, LockedSource, Origin, Place, Version,
@@ -10,9 +8,9 @@ use rst_model::{
 };
 
 use crate::{
-    FetchError, Fetcher, Refusal, Vendoring, Wanted, client,
+    FetchError, Fetcher, Refusal, Vendoring, Wanted,
     error::OriginError,
-    origin::{Desk, debian, rustup, wheel},
+    origin::{Desk, rustup, wheel},
 };
 
 impl Fetcher {
@@ -279,33 +277,8 @@ impl Fetcher {
     fn debian_packages(&self, suite: &str, names: &[String], host: Arch) -> Result<Vec<Origin>, OriginError> {
         let scratch = self.store.scratch()?;
         let desk = Desk { fetcher: self, scratch: scratch.path(), source_name: suite, wanted_host: Some(host) };
-        let release = debian::deliver(&desk, &format!("dists/{suite}/InRelease"), None)?;
-        let text = self.verified_release(&release)?;
-        let index = format!("main/binary-{}/Packages.xz", host.oci());
-        let expected: Digest = text
-            .lines()
-            .filter_map(|line| line.split_whitespace().collect::<Vec<_>>().try_into().ok())
-            .find_map(|[digest, _size, name]: [&str; 3]| (name == index).then(|| digest.parse().ok()).flatten())
-            .ok_or_else(|| OriginError::reason(format!("{suite} has no SHA-256 for {index}")))?;
-        let file = debian::deliver(&desk, &format!("dists/{suite}/{index}"), Some(expected))?;
-        crate::check(&file, expected)?;
-        let mut packages = String::new();
-        let mut reader = rst_archive::xz(fs::File::open(&file)?);
-        reader.read_to_string(&mut packages)?;
+        let packages = desk.debian_index(suite, &format!("main/binary-{}/Packages.xz", host.oci()))?;
         names.iter().map(|name| package(&packages, name)).collect()
-    }
-
-    /// The text of a release file, once its signature is checked with Debian's archive keys.
-    fn verified_release(&self, file: &std::path::Path) -> Result<String, OriginError> {
-        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        let mut gpgv = Command::new("gpgv");
-        gpgv.args(["--keyring", keyring, "--output", "-"]).arg(file);
-        let output = client::run(&mut gpgv, self).map_err(|error| {
-            OriginError::reason(format!(
-                "Debian's signature is not good ({error}); gpgv and debian-archive-keyring are needed"
-            ))
-        })?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

@@ -1,5 +1,5 @@
 //! `build/lock.toml`: every version, every digest, and where the bytes can be had. Written by
-//! `rst lock` alone.
+//! `rst lock` and `rst bump` alone.
 
 use serde::{Deserialize, Serialize};
 

@@ -26,6 +26,14 @@ impl Version {
         self.0 == line || self.0.strip_prefix(line).is_some_and(|rest| rest.starts_with(['.', '-', '_']))
     }
 
+    /// Whether upstream means it for everybody: no alpha, beta, candidate or snapshot.
+    pub fn is_stable(&self) -> bool {
+        let preview = ["alpha", "beta", "rc", "pre", "dev", "snapshot", "nightly"];
+        let text = self.0.to_ascii_lowercase();
+        // `1.0rc1` and `v1.0-rc.1` alike; a commit's letters (`2026_07_28.f8df3f1`) are none of these.
+        text.split(|c: char| !c.is_ascii_alphabetic()).all(|word| preview.iter().all(|p| !word.starts_with(p)))
+    }
+
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.0
             .split(['.', '-', '_', '+'])
@@ -72,6 +80,16 @@ mod tests {
         let sorted = ["1.2.0-rc1", "1.2.0-rc2", "1.2.0", "1.2.0.1", "1.9.0", "1.10.0", "2026_07_28.f8df3f1"];
         for pair in sorted.windows(2) {
             assert!(Version::new(pair[0]) < Version::new(pair[1]), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn previews_are_told_apart() {
+        for text in ["1.2.0-rc1", "1.9rc2", "6.0.0-dev", "3.0.0-Beta.2", "2.0-alpha", "0.1.0-pre.3", "1.2.dev0"] {
+            assert!(!Version::new(text).is_stable(), "{text}");
+        }
+        for text in ["1.2.0", "0.17.0.post0", "2026_07_28.f8df3f1", "2026_10_02.cba3570", "2.1.13+ds1", "1.0.0-1"] {
+            assert!(Version::new(text).is_stable(), "{text}");
         }
     }
 

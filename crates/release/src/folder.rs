@@ -221,7 +221,7 @@ impl Making<'_> {
         let notes = Notes {
             record: &record,
             before,
-            upstream: self.book.releases(&self.tag.tool),
+            upstream: self.book.recipe(&self.tag.tool).ok().and_then(|recipe| recipe.releases.as_deref()),
             signed: match signer {
                 None => Signed::ByNobody,
                 Some(signer) if signer.is_workflow() => Signed::ByWorkflow,

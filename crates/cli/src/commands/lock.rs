@@ -1,5 +1,7 @@
 //! `rst lock` and `rst mirror`.
 
+use std::path::Path;
+
 use fs_err as fs;
 use rst_build::{Project, Request};
 use rst_model::Version;
@@ -44,11 +46,14 @@ pub fn remove(setup: &Setup, requests: &[Request]) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// In one step, so that an interrupted command leaves the old lock.
-fn write(project: &Project) -> Result<(), CommandError> {
-    let path = project.lock_path();
+pub fn write(project: &Project) -> Result<(), CommandError> {
+    replace(&project.lock_path(), &project.lock.to_text())
+}
+
+/// In one step, so that an interrupted command leaves the old file.
+pub fn replace(path: &Path, text: &str) -> Result<(), CommandError> {
     let part = path.with_extension("toml.part");
-    fs::write(&part, project.lock.to_text())?;
+    fs::write(&part, text)?;
     fs::rename(part, path)?;
     Ok(())
 }

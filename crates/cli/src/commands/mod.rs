@@ -1,7 +1,10 @@
 //! One file a command, or a few that belong together.
 
+mod advisories;
 mod build;
+mod bump;
 mod lock;
+mod outdated;
 mod prove;
 #[cfg(feature = "release")]
 mod publish;
@@ -76,6 +79,24 @@ pub enum CommandError {
     #[error("{count} entries of the store were damaged")]
     #[diagnostic(help("they are removed; what needs them is fetched or built again by the next run"))]
     Damaged { count: usize },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Bump(#[from] rst_build::BumpError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Advisory(#[from] rst_build::AdvisoryError),
+    #[error("{count} known vulnerabilities are in what was built")]
+    #[diagnostic(help(
+        "bump what has them (rst bump), or say in build/advisories.toml why one does not matter, and until when"
+    ))]
+    Vulnerable { count: usize },
+    #[error("upstream could not be asked about {unknown} of {rows}")]
+    #[diagnostic(help(
+        "what each place answered stands above; a version can be named all the same: rst bump NAME@VERSION"
+    ))]
+    Unasked { unknown: usize, rows: usize },
+    #[error("{count} of {rows} are outdated")]
+    Outdated { count: usize, rows: usize },
     #[error("{message}")]
     #[diagnostic(help("{hint}"))]
     Usage { message: String, hint: String },
@@ -106,6 +127,9 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),
+        Command::Advisories { bills, osv } => advisories::advisories(setup, &bills, &osv),
+        Command::Bump { sources, dry_run } => bump::bump(setup, &sources, dry_run),
+        Command::Outdated { names, exit_code } => outdated::outdated(setup, &names, exit_code),
         Command::Mirror(command) => lock::mirror(setup, &command),
         Command::Store(command) => store::store(setup, &command),
         Command::Gc { days } => store::gc(setup, days),

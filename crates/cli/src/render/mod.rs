@@ -1,16 +1,22 @@
 //! All that is printed: events while something happens, tables at the end, errors.
 
+mod advisories;
+mod bumped;
 mod event;
 #[cfg(feature = "release")]
 mod signature;
+mod outdated;
 mod table;
 mod upstream;
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
+pub use advisories::advisories;
+pub use bumped::bumped;
 pub use event::reporter;
 #[cfg(feature = "release")]
 pub use signature::signature;
+pub use outdated::outdated;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
 pub use upstream::upstream;
 

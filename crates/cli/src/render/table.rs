@@ -32,7 +32,7 @@ pub fn bytes(size: u64) -> String {
 }
 
 /// Rows of equal columns, each as wide as its widest cell.
-fn print_rows(rows: &[Vec<String>]) {
+pub(super) fn print_rows(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
@@ -45,7 +45,7 @@ fn print_rows(rows: &[Vec<String>]) {
     }
 }
 
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+pub(super) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 

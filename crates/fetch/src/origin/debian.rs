@@ -1,7 +1,8 @@
 //! Debian's pool, from the mirror that this machine's apt is set up with.
 
-use std::{path::PathBuf, process::Command};
+use std::{io::Read as _, path::PathBuf, process::Command};
 
+use fs_err as fs;
 use rst_model::Digest;
 
 use super::Desk;
@@ -20,6 +21,37 @@ pub(crate) fn deliver(desk: &Desk, path: &str, expected: Option<Digest>) -> Resu
         }
     }
     Err(OriginError::reason(reasons.join("; ")))
+}
+
+impl Desk<'_> {
+    /// The text of one of a suite's lists, by the digest in its signed release file.
+    pub(crate) fn debian_index(&self, suite: &str, index: &str) -> Result<String, OriginError> {
+        let release = self.debian_release(suite)?;
+        let expected: Digest = release
+            .lines()
+            .filter_map(|line| line.split_whitespace().collect::<Vec<_>>().try_into().ok())
+            .find_map(|[digest, _size, name]: [&str; 3]| (name == index).then(|| digest.parse().ok()).flatten())
+            .ok_or_else(|| OriginError::reason(format!("{suite} has no SHA-256 for {index}")))?;
+        let file = deliver(self, &format!("dists/{suite}/{index}"), Some(expected))?;
+        crate::check(&file, expected)?;
+        let mut text = String::new();
+        rst_archive::xz(fs::File::open(&file)?).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    /// The text of a suite's release file, once its signature is checked with Debian's archive keys.
+    pub(crate) fn debian_release(&self, suite: &str) -> Result<String, OriginError> {
+        let release = deliver(self, &format!("dists/{suite}/InRelease"), None)?;
+        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+        let mut gpgv = Command::new("gpgv");
+        gpgv.args(["--keyring", keyring, "--output", "-"]).arg(release);
+        let output = client::run(&mut gpgv, self.fetcher).map_err(|error| {
+            OriginError::reason(format!(
+                "Debian's signature is not good ({error}); gpgv and debian-archive-keyring are needed"
+            ))
+        })?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
 }
 
 impl Fetcher {

@@ -23,8 +23,13 @@ pub(super) fn deliver(desk: &Desk, file_name: &str) -> Result<Delivered, OriginE
 
 /// Whatever wheel pip chooses for a machine.
 pub(crate) fn choose(desk: &Desk, name: &str, version: &str) -> Result<PathBuf, OriginError> {
+    download(desk, name, version, &platforms(desk))
+}
+
+/// The kinds of wheel that serve. What runs on the build root's glibc comes first: pip takes the first
+/// kind there is.
+pub(crate) fn platforms(desk: &Desk) -> Vec<String> {
     let cpu = desk.wanted_host.unwrap_or(Arch::HOST).cpu();
-    // What runs on the build root's glibc comes first: pip takes the first kind there is.
     let kinds = [
         "manylinux_2_28",
         "manylinux_2_24",
@@ -34,8 +39,7 @@ pub(crate) fn choose(desk: &Desk, name: &str, version: &str) -> Result<PathBuf, 
         "manylinux2010",
         "musllinux_1_1",
     ];
-    let platforms: Vec<_> = kinds.iter().map(|kind| format!("{kind}_{cpu}")).chain(["any".to_owned()]).collect();
-    download(desk, name, version, &platforms)
+    kinds.iter().map(|kind| format!("{kind}_{cpu}")).chain(["any".to_owned()]).collect()
 }
 
 fn download(desk: &Desk, name: &str, version: &str, platforms: &[String]) -> Result<PathBuf, OriginError> {

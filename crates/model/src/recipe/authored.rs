@@ -24,6 +24,12 @@ pub struct Recipe {
     /// Where new versions are announced.
     #[serde(default)]
     pub releases: Option<String>,
+    /// Where upstream says which versions there are, if the places of its source do not.
+    #[serde(default)]
+    pub upstream: Option<Upstream>,
+    /// What decides its version, where that is not its own newest one.
+    #[serde(default)]
+    pub follows: Option<Follows>,
     /// The licence texts, relative to the source's top folder; patterns allowed.
     #[serde(default)]
     pub license_files: Vec<String>,
@@ -57,6 +63,36 @@ pub struct Recipe {
     /// of the recipe's own.
     #[serde(default)]
     pub line: BTreeMap<String, Line>,
+}
+
+/// Where upstream says what it has released. Each has a regular expression with a group `version`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Upstream {
+    /// A git repository.
+    Git {
+        /// Its URL.
+        url: String,
+        /// A whole tag that stands for a version.
+        tag: String,
+    },
+    /// A page that names the files that can be had.
+    Page {
+        /// Its URL.
+        url: String,
+        /// A file's name.
+        file: String,
+    },
+}
+
+/// What decides a version.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Follows {
+    /// Another recipe: both have the same version.
+    Recipe(String),
+    /// The go.mod of the tool in whose archive it is (`line` in `build/archives.toml`).
+    GoMod,
 }
 
 /// What differs in one line.

@@ -8,7 +8,8 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::{
-    AllocatorChoice, Driver, Install, OwnSource, Placeholder, Recipe, RecipeError, SourceSpec, authored::Line,
+    AllocatorChoice, Driver, Follows, Install, OwnSource, Placeholder, Recipe, RecipeError, SourceSpec, Upstream,
+    authored::Line,
 };
 use crate::{
     Digest, RelPath, Version, names,
@@ -116,9 +117,9 @@ impl Book {
         self.pages.iter().filter_map(|(name, page)| Some((name.as_str(), page.recipe.source.get_ref().own.as_ref()?)))
     }
 
-    /// The page where upstream announces its releases, if the recipe names one.
-    pub fn releases(&self, name: &str) -> Option<&str> {
-        self.pages.get(name)?.recipe.releases.as_deref()
+    /// A recipe as written.
+    pub fn recipe(&self, name: &str) -> Result<&Recipe, RecipeError> {
+        self.page(name).map(|page| &page.recipe)
     }
 
     /// The names of all recipes.
@@ -129,6 +130,12 @@ impl Book {
     /// Checks what only all recipes together can show: every need and tool exists, none needs itself.
     pub fn check(&self) -> Result<(), RecipeError> {
         for page in self.pages.values() {
+            if let Some(Follows::Recipe(leader)) = &page.recipe.follows
+                && !self.pages.contains_key(leader)
+            {
+                let message = format!("there is no recipe `{leader}`, which it would follow");
+                return Err(page.value_error(page.place_of(leader), message, "not found in build/recipes", None));
+            }
             for wanted in page.recipe.needs.iter().chain(&page.recipe.tools) {
                 if !self.pages.contains_key(wanted.get_ref()) {
                     return Err(page.value_error(
@@ -239,6 +246,9 @@ impl Page {
     fn check(&self) -> Result<(), RecipeError> {
         let recipe = &self.recipe;
         self.check_drivers()?;
+        if let Some(upstream) = &recipe.upstream {
+            self.check_upstream(upstream)?;
+        }
         let mut groups = BTreeSet::new();
         let sources = std::iter::once(&recipe.source).chain(recipe.line.values().filter_map(|l| l.source.as_ref()));
         for source in sources {
@@ -269,6 +279,19 @@ impl Page {
             return refused(message, "add one of");
         }
         Ok(())
+    }
+
+    fn check_upstream(&self, upstream: &Upstream) -> Result<(), RecipeError> {
+        let (Upstream::Git { tag: pattern, .. } | Upstream::Page { file: pattern, .. }) = upstream;
+        let problem = match Regex::new(pattern) {
+            Err(error) => format!("`{pattern}` is no regular expression: {error}"),
+            Ok(regex) if regex.capture_names().flatten().any(|name| name == "version") => return Ok(()),
+            Ok(_) => format!("`{pattern}` has no group `version`"),
+        };
+        let text = self.text.inner();
+        let start = text.find(pattern).unwrap_or_default();
+        let help = r"such as 'v(?<version>\d+\.\d+\.\d+)'".to_owned();
+        Err(self.value_error(start..start + pattern.len(), problem, "of `upstream`", Some(help)))
     }
 
     /// The names of the groups of its pattern.
@@ -398,6 +421,27 @@ impl SourceSpec {
         }
         Some(text)
     }
+
+    /// The other way: the version of which `text` is what the template expands to.
+    pub fn version_in(&self, template: &str, text: &str) -> Option<Version> {
+        let pattern = self.pattern.as_deref().unwrap_or_default();
+        let group = Regex::new(r"\(\?<(?<name>\w+)>(?<body>[^()]*)\)").expect("a constant");
+        let mut wanted = regex::escape(template).replace(r"\{version\}", "(?<version>.+)");
+        for found in group.captures_iter(pattern) {
+            wanted = wanted.replace(&format!(r"\{{{}\}}", &found["name"]), &found[0]);
+        }
+        let captures = Regex::new(&format!("^{wanted}$")).ok()?.captures(text)?;
+        let version = match captures.name("version") {
+            Some(version) => Version::new(version.as_str()),
+            None => {
+                let filled = group.replace_all(pattern, |found: &regex::Captures| {
+                    captures.name(&found["name"]).map_or_else(String::new, |value| value.as_str().to_owned())
+                });
+                Version::new(&filled.replace('\\', ""))
+            }
+        };
+        (self.expand(template, &version).as_deref() == Some(text)).then_some(version)
+    }
 }
 
 #[cfg(test)]
@@ -455,5 +499,31 @@ configure = ["--disable-dl"]
             source.expand("passt_0.0~git{y}{m}{d}.{commit}.orig.tar.xz", &Version::new("2026_07_28.f8df3f1")),
             Some("passt_0.0~git20260728.f8df3f1.orig.tar.xz".into())
         );
+    }
+
+    #[test]
+    fn versions_are_put_together_again() {
+        let passt = SourceSpec {
+            pattern: Some(r"(?<y>\d{4})_(?<m>\d\d)_(?<d>\d\d)\.(?<commit>\w+)".into()),
+            ..Default::default()
+        };
+        let found = |template: &str, text: &str| passt.version_in(template, text).map(|version| version.to_string());
+        let template = "passt_0.0~git{y}{m}{d}.{commit}.orig.tar.xz";
+        assert_eq!(found(template, "passt_0.0~git20260728.f8df3f1.orig.tar.xz"), Some("2026_07_28.f8df3f1".into()));
+        assert_eq!(found(template, "passt_0.0~git20260728.f8df3f1.orig.tar.gz"), None);
+        assert_eq!(found("conmon_{version}+ds1.orig.tar.xz", "conmon_2.1.13+ds1.orig.tar.xz"), Some("2.1.13".into()));
+    }
+
+    proptest::proptest! {
+        /// Whatever a version is expanded to, it is found again in that.
+        #[test]
+        fn what_is_expanded_is_found(version in "[0-9]{1,3}(\\.[0-9a-z]{1,4}){0,3}", before in "[a-z+~.]{0,9}", after in "[a-z+.]{0,9}") {
+            let template = format!("{before}{{version}}{after}");
+            let version = Version::new(&version);
+            let spec = SourceSpec::default();
+            let text = spec.expand(&template, &version).unwrap();
+            let found = spec.version_in(&template, &text);
+            proptest::prop_assert_eq!(found, Some(version));
+        }
     }
 }

@@ -7,7 +7,9 @@ mod driver;
 mod error;
 mod placeholder;
 
-pub use authored::{Allocator, AllocatorChoice, DebianFile, Install, OwnSource, Recipe, SourceSpec, Vendor};
+pub use authored::{
+    Allocator, AllocatorChoice, DebianFile, Follows, Install, OwnSource, Recipe, SourceSpec, Upstream, Vendor,
+};
 pub use book::{Book, Component};
 pub use driver::{Autotools, Cargo, Cc, CcOutput, Driver, Go, GoProgram, Make, Meson};
 pub use error::RecipeError;

@@ -1,0 +1,62 @@
+//! Crates, through cargo: a package that depends on a crate is resolved, and cargo takes the newest
+//! version that is neither yanked nor a preview. Once for each line, and once for all.
+
+use std::process::Command;
+
+use fs_err as fs;
+use rst_model::Version;
+use serde::Deserialize;
+
+use crate::{client, error::OriginError, origin::Desk};
+
+pub(super) fn versions(desk: &Desk, name: &str, lines: &[String]) -> Result<Vec<Version>, OriginError> {
+    let lines = lines.iter().map(|line| requirement(line));
+    lines.chain(["*".to_owned()]).map(|requirement| newest(desk, name, &requirement)).collect()
+}
+
+/// `1.17` → `1.17.*`
+fn requirement(line: &str) -> String {
+    if line.split('.').count() < 3 { format!("{line}.*") } else { format!("={line}") }
+}
+
+fn newest(desk: &Desk, name: &str, requirement: &str) -> Result<Version, OriginError> {
+    #[derive(Deserialize)]
+    struct Lockfile {
+        package: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        version: String,
+    }
+    let package = desk.scratch.join("package");
+    fs::create_dir_all(package.join("src"))?;
+    fs::write(package.join("src/lib.rs"), "")?;
+    fs::write(
+        package.join("Cargo.toml"),
+        // A name that no crate has, lest the package be taken for it.
+        format!(
+            "[workspace]\n[package]\nname = \"rst-asks\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
+             [dependencies]\n{name} = {{ version = \"{requirement}\", default-features = false }}\n"
+        ),
+    )?;
+    let lockfile = package.join("Cargo.lock");
+    if lockfile.exists() {
+        fs::remove_file(&lockfile)?;
+    }
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["generate-lockfile", "--quiet"])
+        .current_dir(&package)
+        .env("CARGO_TERM_COLOR", "never")
+        // Not the newest that this machine's compiler could build: the newest.
+        .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "allow")
+        .env_remove("RUSTUP_TOOLCHAIN");
+    client::run(&mut cargo, desk.fetcher)?;
+    let resolved: Lockfile = toml::from_str(&fs::read_to_string(lockfile)?)
+        .map_err(|error| OriginError::reason(format!("Cargo.lock cannot be read: {error}")))?;
+    // Dependencies may bring another version of the same crate; ours is the newest.
+    let versions = resolved.package.iter().filter(|package| package.name == name);
+    let newest = versions.map(|package| Version::new(&package.version)).max();
+    newest.ok_or_else(|| OriginError::reason(format!("cargo resolved no {name} {requirement}")))
+}
