@@ -100,11 +100,12 @@ pub struct WantedArchive {
 }
 
 impl WantedArchive {
-    /// The components in it, and the libraries that are linked into them.
+    /// The components in it, and the libraries that are linked into them: by name, since the nodes' numbers depend on
+    /// what else is asked for, and of two that bring the same file the first is named in the manifest.
     pub(crate) fn linked(&self, graph: &Graph) -> Vec<NodeId> {
         let mut linked = self.components.clone();
         linked.extend(self.components.iter().flat_map(|id| graph.nodes[*id].libraries.clone()));
-        linked.sort_unstable();
+        linked.sort_by_key(|id| (&graph.nodes[*id].component.name, *id));
         linked.dedup();
         linked
     }

@@ -96,6 +96,10 @@ fn a_release_is_a_folder_that_anyone_can_check() {
     committed(&world);
     let platforms = ["--platform", "linux/amd64", "--platform", "linux/arm64"];
     world.rst([&["build", "skopeo", "--for-release"], &platforms[..]].concat()).exits(0);
+    // Built for one platform alone, it is the same.
+    world.rst(["build", "skopeo", "--platform", "linux/arm64", "--dist", "alone"]).exits(0);
+    let built = |dist: &str| fs::read(world.project().join(dist).join("skopeo-linux-arm64.tar.gz")).unwrap();
+    assert!(built("dist") == built("alone"), "skopeo for arm64 depends on what else is built");
     let run = by_key(&world, &["release", "skopeo", "--dry-run"]).exits(2);
     run.tells("no trial of skopeo-linux-amd64.tar.zst is reported");
 

@@ -3,9 +3,9 @@
 mod advisories;
 mod bumped;
 mod event;
+mod outdated;
 #[cfg(feature = "release")]
 mod signature;
-mod outdated;
 mod table;
 mod upstream;
 
@@ -14,9 +14,9 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 pub use advisories::advisories;
 pub use bumped::bumped;
 pub use event::reporter;
+pub use outdated::outdated;
 #[cfg(feature = "release")]
 pub use signature::signature;
-pub use outdated::outdated;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
 pub use upstream::upstream;
 
