@@ -56,7 +56,10 @@ fn small_world() -> World {
 fn all_that_was_not_built_is_named_at_once() {
     let world = small_world();
     let run = by_key(&world, &["release", "skopeo", "--dry-run", "--untried"]).exits(2);
-    insta::assert_snapshot!(run.stderr, @r"");
+    insta::assert_snapshot!(run.stderr, @r"
+    × dist lacks 11 of the release's files: skopeo-linux-amd64.tar.zst, skopeo-linux-arm64.tar.zst, skopeo-linux-amd64.tar.gz, skopeo-linux-arm64.tar.gz, skopeo-linux-amd64.cdx.json, skopeo-linux-arm64.cdx.json, skopeo-linux-amd64.spdx.json, skopeo-linux-arm64.spdx.json, skopeo-linux-amd64.debug.tar.zst, skopeo-linux-arm64.debug.tar.zst, skopeo-v1.22.0-sources.tar.zst
+    help: build them: rst build skopeo@1.22.0 --for-release --platform linux/amd64 --platform linux/arm64
+    ");
     assert!(!world.project().join("release").exists());
 }
 
