@@ -223,9 +223,9 @@ impl Making<'_> {
             before,
             upstream: self.book.recipe(&self.tag.tool).ok().and_then(|recipe| recipe.releases.as_deref()),
             signed: match signer {
-                None => Signed::ByNobody,
-                Some(signer) if signer.is_workflow() => Signed::ByWorkflow,
-                Some(_) => Signed::ByKey,
+                None => Signed::Nobody,
+                Some(signer) if signer.is_workflow() => Signed::Workflow,
+                Some(_) => Signed::Key,
             },
             tried: self.tried.as_ref().unwrap_or(&nobody),
             origin: &self.origin,

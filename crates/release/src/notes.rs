@@ -11,15 +11,15 @@ use crate::{
     tried::Tried,
 };
 
-/// Who has signed a release.
+/// By whom a release is signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
     /// The workflow.
-    ByWorkflow,
+    Workflow,
     /// The owner of a key.
-    ByKey,
+    Key,
     /// Nobody.
-    ByNobody,
+    Nobody,
 }
 
 /// What the page tells.
@@ -46,7 +46,7 @@ impl Notes<'_> {
         let Record { tag, commit, .. } = self.record;
         let mut text = String::new();
         let mut line = |line: String| text.push_str(&(line + "\n"));
-        if self.signed == Signed::ByNobody {
+        if self.signed == Signed::Nobody {
             line("> **This release is not signed.** Nothing says who made it.\n".to_owned());
         }
         line(format!("{} {} as static programs for linux/amd64 and linux/arm64.\n", tag.tool, tag.version));
@@ -100,12 +100,12 @@ impl Notes<'_> {
         let (issuer, workflow) = (&self.release.issuer, self.release.workflow_uri());
         let reference = &self.origin.reference;
         match self.signed {
-            Signed::ByNobody => format!("Whether a download is whole: `{whole}`\n"),
-            Signed::ByKey => format!(
+            Signed::Nobody => format!("Whether a download is whole: `{whole}`\n"),
+            Signed::Key => format!(
                 "Whether a download is whole, and who made it, by the public key that its maker has published \
                  elsewhere:\n\n```\n{whole}\nrst verify {file} --key MAKER.pub\n```\n"
             ),
-            Signed::ByWorkflow => format!(
+            Signed::Workflow => format!(
                 "Whether a download is whole, and who made it:\n\n```\n{whole}\n\
                  rst verify {file} --provenance {PROVENANCE}.sigstore.json\n\
                  cosign verify-blob --bundle {file}.sigstore.json --new-bundle-format \
