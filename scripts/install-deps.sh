@@ -29,7 +29,11 @@ test  zstd           zstd           zstd         zstd           zstd            
 test  setpriv        util-linux     util-linux   setpriv        util-linux      util-linux
 test  mkfs.xfs       xfsprogs       xfsprogs     xfsprogs       xfsprogs        xfsprogs
 test  mkfs.btrfs     btrfs-progs    btrfs-progs  btrfs-progs    btrfsprogs      btrfs-progs
+test  node           nodejs         nodejs       nodejs         nodejs          nodejs
+test  npm            npm            npm          npm            npm             npm
+test  venv           python3-venv   python3      python3        python3         python
 test  openssl        openssl        openssl      openssl        openssl         openssl
+test  shellcheck     shellcheck     ShellCheck   shellcheck     ShellCheck      shellcheck
 test  registry       docker-registry -           docker-registry distribution-registry -
 test  docker         docker.io      docker-cli   docker-cli     docker          docker
 test  compose        docker-compose docker-compose docker-cli-compose docker-compose docker-compose
@@ -45,6 +49,7 @@ test  qemu-system-aarch64 qemu-system-arm qemu-system-aarch64-core qemu-system-a
 is_there() {
 	case $1 in
 	pip) python3 -m pip --version >/dev/null 2>&1 ;;
+	venv) python3 -c 'import venv, ensurepip' >/dev/null 2>&1 ;;
 	registry) is_there docker-registry || command -v registry >/dev/null 2>&1 ;;
 	compose) is_there docker-compose || docker compose version >/dev/null 2>&1 ;;
 	file:*) [ -e "${1#file:}" ] ;;
@@ -77,6 +82,8 @@ while read -r set name apt dnf apk zypper pacman; do
 	[ -n "$set" ] || continue
 	[ "$set" = build ] || [ "$set_wanted" = test ] || continue
 	is_there "$name" && continue
+	# Debian 13 has Docker's client in a package of its own.
+	[ "$apt" != docker.io ] || ! apt-cache show docker-cli >/dev/null 2>&1 || apt=docker-cli
 	shift $#
 	set -- "$apt" "$dnf" "$apk" "$zypper" "$pacman"
 	shift $((column - 1))

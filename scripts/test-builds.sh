@@ -26,4 +26,6 @@ for archive in podman-full buildah skopeo; do
 done
 # One virtual machine; `make trial` runs all.
 rst trial "$work/dist/podman-full-linux-$own.tar.zst" --vm "$machine" ${others:-}
-cargo test --locked -p rst --test real_build --test machine -- --ignored --test-threads=1
+cargo test --locked -p rst --test real_build --test machine --test workflows -- --ignored --test-threads=1
+# Signatures, against a Sigstore on this machine; and the long tests of whatever changes in a bundle.
+cargo test --locked -p rst-sign -- --ignored

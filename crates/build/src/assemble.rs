@@ -48,6 +48,7 @@ impl Assembled {
             format: FORMAT,
             variant: wanted.variant.clone(),
             version: wanted.version.clone(),
+            revision: factory.project.revision(variant.tool.get_ref(), &wanted.version),
             platform: wanted.platform,
             epoch: EPOCH.unsigned_abs(),
             lock: Digest::of_json(&pins(graph, &linked)),

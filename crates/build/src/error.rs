@@ -107,6 +107,15 @@ pub enum BuildError {
         /// What is there.
         text: String,
     },
+    /// The sources of a release are those that git knows.
+    #[error("{} is no checkout, of which all files could be listed: {reason}", .folder.display())]
+    #[diagnostic(help("build in a clone: git clone REPOSITORY"))]
+    NoCheckout {
+        /// Where.
+        folder: std::path::PathBuf,
+        /// What git said.
+        reason: String,
+    },
     /// A source could not be had.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -43,6 +43,8 @@ pub struct Settings {
     pub warm: bool,
     /// Whether archives are packed fast instead of small.
     pub draft: bool,
+    /// Leave what a release has beside archives, too.
+    pub for_release: bool,
     /// Where archives go.
     pub dist: PathBuf,
 }
@@ -147,10 +149,16 @@ impl Factory<'_> {
         let tasks = self.tasks(graph, &survey.todo, &slots, &results, &listings, &archives)?;
         schedule::run(tasks, limits, || self.cancel.cancel())?;
         let results = results.into_inner().expect("all tasks are done");
-        Ok(Built {
-            components: results.iter().map(|(id, result)| self.line(graph, *id, result, &found)).collect(),
-            archives: archives.into_inner().expect("all tasks are done").into_values().flatten().collect(),
-        })
+        let components = results.iter().map(|(id, result)| self.line(graph, *id, result, &found)).collect();
+        let mut archives: Vec<_> = archives.into_inner().expect("all tasks are done").into_values().flatten().collect();
+        if self.settings.for_release {
+            let tool = |wanted: &WantedArchive| self.project.archives[&wanted.variant].tool.get_ref().clone();
+            let tools: BTreeSet<_> = graph.archives.iter().map(|one| (tool(one), one.version.clone())).collect();
+            for (tool, version) in tools {
+                archives.push(self.pack_sources(graph, &tool, &version)?);
+            }
+        }
+        Ok(Built { components, archives })
     }
 
     fn planned(&self, graph: &Graph, todo: &[NodeId]) -> Vec<Planned> {

@@ -6,6 +6,7 @@
 //! `package` make archives. `pins` and `upstream` change the lock. `factory` is the road through all of them.
 
 mod assemble;
+mod attach;
 mod bare;
 mod collect;
 mod compose;

@@ -1,10 +1,13 @@
 //! An archive's files in `dist/`: in both compressions, with its bills of materials.
 
-use std::{path::Path, thread};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
 
 use fs_err as fs;
 use rst_archive::Compression;
-use rst_model::{Digest, RelPath};
+use rst_model::{Digest, RelPath, Version};
 use rst_store::ActionResult;
 
 use crate::{
@@ -14,15 +17,22 @@ use crate::{
     factory::{BuiltArchive, Factory},
 };
 
+impl Factory<'_> {
+    /// Where a version's files go: the newest's to the top of `dist/`.
+    pub(crate) fn folder_of(&self, tool: &str, version: &Version) -> PathBuf {
+        let newest = self.project.lock.version(tool, None).is_ok_and(|newest| newest == *version);
+        match newest {
+            true => self.settings.dist.clone(),
+            false => self.settings.dist.join(format!("{tool}-v{version}")),
+        }
+    }
+}
+
 impl Assembled {
     /// Packs the tree and puts it into `dist/`, its bills of materials beside it.
     pub(crate) fn package(&self, factory: &Factory) -> Result<Vec<BuiltArchive>, BuildError> {
         let zstd = if factory.settings.draft { Compression::ZstdDraft } else { Compression::Zstd };
-        let newest = factory.project.lock.version(&self.tool, None).is_ok_and(|newest| newest == self.wanted.version);
-        let folder = match newest {
-            true => factory.settings.dist.clone(),
-            false => factory.settings.dist.join(format!("{}-v{}", self.tool, self.wanted.version)),
-        };
+        let folder = factory.folder_of(&self.tool, &self.wanted.version);
         let mut kinds = vec![(zstd, ".tar.zst")];
         // A draft is for trying things out: one archive is enough.
         if !factory.settings.draft {
@@ -46,6 +56,9 @@ impl Assembled {
         if !factory.settings.draft {
             files.push(self.publish(factory, &self.sbom.cyclonedx, &folder.join(self.file_name(".cdx.json")))?);
             files.push(self.publish(factory, &self.sbom.spdx, &folder.join(self.file_name(".spdx.json")))?);
+        }
+        if factory.settings.for_release {
+            files.push(self.twins(factory, &folder)?);
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)

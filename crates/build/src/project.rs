@@ -8,7 +8,7 @@ use std::{
 use fs_err as fs;
 use miette::Diagnostic;
 use rst_model::{
-    Archives, Digest, Lock, LockedSource, Origin, Place, RelPath, names,
+    Archives, Digest, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version, names,
     recipe::{Book, OwnSource, RecipeError},
     toml_file::{self, SyntaxError},
 };
@@ -24,6 +24,8 @@ pub struct Project {
     pub lock: Lock,
     /// What is released.
     pub archives: Archives,
+    /// What of releases their bytes do not say.
+    pub releases: Releases,
     /// `build/etc/FOLDER/`: file → text and whether it is executable, per folder.
     pub etc: BTreeMap<String, BTreeMap<RelPath, EtcFile>>,
 }
@@ -74,6 +76,7 @@ pub enum ProjectError {
 
 const LOCK: &str = "build/lock.toml";
 const ARCHIVES: &str = "build/archives.toml";
+const RELEASES: &str = "build/releases.toml";
 
 impl Project {
     /// Finds the project at or above a folder and reads it.
@@ -115,7 +118,12 @@ impl Project {
             lock.put(own_source(root, name, own)?);
         }
         let archives = read_archives(root, &book)?;
-        Ok(Self { root: root.to_owned(), book, lock, archives, etc: read_etc(&root.join("build/etc"))? })
+        let releases = match root.join(RELEASES).exists() {
+            true => toml_file::parse(&toml_file::named(RELEASES, fs::read_to_string(root.join(RELEASES))?))?,
+            false => Releases::default(),
+        };
+        let etc = read_etc(&root.join("build/etc"))?;
+        Ok(Self { root: root.to_owned(), book, lock, archives, releases, etc })
     }
 
     /// Has a component built from a folder, in every version, in place of what the lock pins.
@@ -139,6 +147,11 @@ impl Project {
     /// Where it is said what is released.
     pub fn archives_path(&self) -> PathBuf {
         self.root.join(ARCHIVES)
+    }
+
+    /// At which revision a tool's version is.
+    pub fn revision(&self, tool: &str, version: &Version) -> Revision {
+        self.releases.tool.get(tool).and_then(|tool| tool.revision.get(version)).copied().unwrap_or_default()
     }
 
     /// Where the lock lies.

@@ -101,6 +101,52 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
+    /// Make a release's folder out of dist/: archives, digests, SBOMs, sources, provenance, signatures, notes, index
+    #[cfg(feature = "release")]
+    #[command(after_help = "\
+Examples:
+  rst build podman --for-release --platform linux/amd64 --platform linux/arm64
+  rst trial dist/podman-full-linux-amd64.tar.zst --format json > trial.json
+  rst release podman --dry-run --trial trial.json
+  rst release podman@5.8.6 --dry-run --untried --unsigned
+Variables of the signer: see `rst sign --help`.")]
+    Release(ReleaseArgs),
+    #[cfg(feature = "release")]
+    /// Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
+    #[command(
+        long_about = "\
+Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
+
+Leaves FILE.sigstore.json, a Sigstore bundle, beside each FILE, and for older cosign FILE.sig and, with a \
+certificate, FILE.pem.
+
+RST_SIGNING_KEY is the text of a PKCS#8 PEM with a P-256 key, RST_SIGNING_KEY_PASSWORD its password if it is \
+encrypted. Without it the OIDC token is the one that --identity-token-file names, or that the CI gives \
+(GitHub: permissions: id-token: write).",
+        after_help = "\
+Examples:
+  rst sign dist/podman-full-linux-amd64.tar.zst dist/checksums.txt
+  rst sign --statement dist/provenance.json
+  RST_SIGNING_KEY=\"$(cat key.pem)\" rst sign dist/skopeo-linux-arm64.tar.gz"
+    )]
+    Sign(SignArgs),
+    #[cfg(feature = "release")]
+    /// Check, without a network, that files are what was released, and by whom they were signed
+    #[command(
+        long_about = "\
+Check, without a network, that files are what was released, and by whom they were signed
+
+The signature must be by the workflow that release.toml names (issuer, repository, workflow and ref, each compared \
+whole), certified by Sigstore, and in its public log. A trusted_root.json that lies beside a file is not taken by \
+itself, since who can forge the one can forge the other.",
+        after_help = "\
+Examples:
+  rst verify podman-full-linux-amd64.tar.zst
+  rst verify podman-full-linux-amd64.tar.zst --provenance provenance.json.sigstore.json
+  rst verify checksums.txt --key signer.pub
+  rst verify checksums.txt --release my-fork/release.toml --trusted-root trusted_root.json"
+    )]
+    Verify(VerifyArgs),
     /// Unpack an archive as ordinary users, and run containers with it: in a world of its own for root,
     /// as oneself otherwise
     #[command(
@@ -222,6 +268,9 @@ pub struct BuildArgs {
     /// Pack fast, for trying things out; the archives are larger
     #[arg(long)]
     pub draft: bool,
+    /// Leave what `rst release` adds to archives beside them, too: the programs' unstripped twins, and all sources
+    #[arg(long, conflicts_with = "draft")]
+    pub for_release: bool,
     /// Use no cache of any compiler
     #[arg(long)]
     pub cold: bool,
@@ -240,6 +289,91 @@ pub struct BuildArgs {
     /// Build what the component needs, then open a shell where it would be built
     #[arg(long)]
     pub shell: bool,
+}
+
+#[cfg(feature = "release")]
+/// `rst sign`
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// What to sign
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The files are in-toto statements, as provenance is: put each whole into its bundle, as an attestation
+    #[arg(long)]
+    pub statement: bool,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+}
+
+/// As whom to sign, for `rst sign` and `rst release`
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct SigningArgs {
+    /// Sign as whom the OIDC token in this file names
+    #[arg(long, value_name = "FILE")]
+    pub identity_token_file: Option<PathBuf>,
+    /// Use the services of this Sigstore signing config [default: the public Sigstore's]
+    #[arg(long, value_name = "FILE")]
+    pub signing_config: Option<PathBuf>,
+}
+
+/// `rst release`
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// A tool, with @VERSION if not the newest
+    #[arg(value_name = "TOOL[@VERSION]")]
+    pub tool: Request,
+    /// Make the folder and publish nothing
+    #[arg(long, required = true)]
+    pub dry_run: bool,
+    /// What `rst trial ARCHIVE --format json` printed; every archive must have been tried
+    #[arg(long, value_name = "REPORT")]
+    pub trial: Vec<PathBuf>,
+    /// Release what nobody has tried; the notes say so
+    #[arg(long, conflicts_with = "trial")]
+    pub untried: bool,
+    /// Release without signatures; the notes say so
+    #[arg(long)]
+    pub unsigned: bool,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// The index of the releases before, its bundle beside it [default: this is the first]
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+    /// The public key of who signed that index, if it was no workflow
+    #[arg(long, value_name = "FILE", requires = "index")]
+    pub key: Option<PathBuf>,
+    /// Where archives are
+    #[arg(long, default_value = "dist", value_name = "FOLDER")]
+    pub dist: PathBuf,
+    /// Where the release's folder goes, which is named after its tag
+    #[arg(long, default_value = "release", value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Prove archives without their unstripped twins, which only the store that built them has
+    #[arg(long)]
+    pub without_symbols: bool,
+}
+
+#[cfg(feature = "release")]
+/// `rst verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// What to verify; the bundle of each lies beside it, as FILE.sigstore.json
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// A signed attestation that must say how, where and from what every file was built
+    #[arg(long, value_name = "BUNDLE")]
+    pub provenance: Option<PathBuf>,
+    /// Whom to trust, as Sigstore's trusted_root.json [default: the public Sigstore, as it is built in]
+    #[arg(long, value_name = "FILE")]
+    pub trusted_root: Option<PathBuf>,
+    /// Trust the owner of this public key (PEM) instead
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    pub key: Option<PathBuf>,
+    /// Who must have released it [default: the release.toml that is built in]
+    #[arg(long, value_name = "FILE")]
+    pub release: Option<PathBuf>,
 }
 
 /// `rst trial`

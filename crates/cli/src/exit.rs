@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use rst_build::{AdvisoryError, BuildError, BumpError, PinError};
 use rst_fetch::FetchError;
+#[cfg(feature = "release")]
+use rst_release::{IndexError, ReleaseError};
 use rst_sandbox::Error as SandboxError;
+#[cfg(feature = "release")]
+use rst_sign::{SignError, VerifyError};
 use rst_trial::TrialError;
 
 use crate::commands::CommandError;
@@ -52,6 +56,12 @@ pub fn code(error: &CommandError) -> Exit {
         CommandError::Unasked { .. } => Exit::Source,
         CommandError::Damaged { .. } => Exit::Digest,
         CommandError::Proof { .. } | CommandError::Tried { .. } => Exit::Proof,
+        #[cfg(feature = "release")]
+        CommandError::Release(error) => release(error),
+        #[cfg(feature = "release")]
+        CommandError::Sign(error) => sign(error),
+        #[cfg(feature = "release")]
+        CommandError::Verify(error) => verify(error),
         CommandError::Trial(error) => trial(error),
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
@@ -95,6 +105,43 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+#[cfg(feature = "release")]
+fn release(error: &ReleaseError) -> Exit {
+    match error {
+        ReleaseError::Missing { .. }
+        | ReleaseError::Untried { .. }
+        | ReleaseError::Report { .. }
+        | ReleaseError::NoOrigin { .. }
+        | ReleaseError::NoRelease { .. } => Exit::Usage,
+        ReleaseError::Unreleasable { .. } | ReleaseError::NotPassed { .. } => Exit::Proof,
+        ReleaseError::Changed { .. } => Exit::Digest,
+        ReleaseError::Index(IndexError::Unreadable(_)) => Exit::Usage,
+        ReleaseError::Index(_) => Exit::Digest,
+        ReleaseError::Sign(error) => sign(error),
+        ReleaseError::Io(_) => Exit::Failed,
+    }
+}
+
+#[cfg(feature = "release")]
+fn sign(error: &SignError) -> Exit {
+    match error {
+        SignError::NoIdentity
+        | SignError::TokenExpired { .. }
+        | SignError::Key { .. }
+        | SignError::Statement { .. } => Exit::Usage,
+        SignError::Sigstore(_) | SignError::Io(_) => Exit::Failed,
+    }
+}
+
+#[cfg(feature = "release")]
+fn verify(error: &VerifyError) -> Exit {
+    match error {
+        VerifyError::Refused { .. } | VerifyError::NoBundle { .. } => Exit::Digest,
+        VerifyError::TrustedRoot { .. } | VerifyError::Key { .. } => Exit::Usage,
+        VerifyError::Io(_) => Exit::Failed,
     }
 }
 

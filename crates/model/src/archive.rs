@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{Arch, Digest, Platform, RelPath, Version, recipe::AllocatorChoice};
+use crate::{Arch, Digest, Platform, RelPath, Revision, Version, recipe::AllocatorChoice};
 
 /// `build/archives.toml`: variants by name (`podman-full`).
 pub type Archives = BTreeMap<String, Variant>;
@@ -54,6 +54,9 @@ pub struct Manifest {
     pub variant: String,
     /// The tool's version.
     pub version: Version,
+    /// Which release of that version.
+    #[serde(default, skip_serializing_if = "Revision::is_first")]
+    pub revision: Revision,
     /// What it runs on.
     pub platform: Platform,
     /// SOURCE_DATE_EPOCH of the build: seconds since 1970.

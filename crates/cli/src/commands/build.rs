@@ -52,6 +52,7 @@ fn settings(setup: &Setup, arguments: Option<&BuildArgs>) -> Settings {
         downloads: DOWNLOADS,
         warm: !arguments.is_some_and(|a| a.cold),
         draft: arguments.is_some_and(|a| a.draft),
+        for_release: arguments.is_some_and(|a| a.for_release),
         dist: arguments.map(|a| a.dist.clone()).unwrap_or_default(),
     }
 }

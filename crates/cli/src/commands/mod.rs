@@ -6,9 +6,15 @@ mod bump;
 mod lock;
 mod outdated;
 mod prove;
+#[cfg(feature = "release")]
+mod release;
+#[cfg(feature = "release")]
+mod sign;
 mod store;
 mod trial;
 mod upstream;
+#[cfg(feature = "release")]
+mod verify;
 
 use clap::CommandFactory as _;
 use miette::Diagnostic;
@@ -48,6 +54,18 @@ pub enum CommandError {
     Unpack(#[from] rst_archive::UnpackError),
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Release(#[from] rst_release::ReleaseError),
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Sign(#[from] rst_sign::SignError),
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Verify(#[from] rst_sign::VerifyError),
     #[error(transparent)]
     Trial(#[from] rst_trial::TrialError),
     #[error("{archive}: {failed} of {checks} checks failed{}", many_impossible(*impossible))]
@@ -92,6 +110,12 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
+        #[cfg(feature = "release")]
+        Command::Release(arguments) => release::release(setup, &arguments),
+        #[cfg(feature = "release")]
+        Command::Sign(arguments) => sign::sign(setup, &arguments),
+        #[cfg(feature = "release")]
+        Command::Verify(arguments) => verify::verify(setup, &arguments),
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),

@@ -5,12 +5,29 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rst_archive::{Format, Limits};
 use rst_model::{Manifest, RelPath};
+use rst_proof::Report;
+use rst_store::Store;
 
 use super::CommandError;
 use crate::{render, setup::Setup};
 
 pub fn prove(setup: &Setup, archive: &Path, symbols: bool) -> Result<(), CommandError> {
-    let store = setup.store()?;
+    let (_, report) = report(&*setup.store()?, archive, symbols)?;
+    render::proof(&report, setup.format())?;
+    passed(archive, &report)
+}
+
+/// An error unless all claims hold.
+pub fn passed(archive: &Path, report: &Report) -> Result<(), CommandError> {
+    if report.passed() {
+        return Ok(());
+    }
+    let archive = archive.display().to_string();
+    Err(CommandError::Proof { archive, failed: report.failures().count(), claims: report.claims() })
+}
+
+/// The manifest of an archive, and what it proves to be.
+pub fn report(store: &Store, archive: &Path, symbols: bool) -> Result<(Manifest, Report), CommandError> {
     let scratch = store.scratch()?;
     let unpacked = scratch.path().join("archive");
     let name = archive.display().to_string();
@@ -25,12 +42,8 @@ pub fn prove(setup: &Setup, archive: &Path, symbols: bool) -> Result<(), Command
     };
     let top = only(&unpacked).ok_or_else(not_ours)?;
     let (at, manifest) = manifest_of(&top).ok_or_else(not_ours)?;
-    let report = rst_build::prove_tree(&store, &top, &at, &manifest, symbols);
-    render::proof(&report, setup.format())?;
-    if report.passed() {
-        return Ok(());
-    }
-    Err(CommandError::Proof { archive: name, failed: report.failures().count(), claims: report.claims() })
+    let report = rst_build::prove_tree(store, &top, &at, &manifest, symbols);
+    Ok((manifest, report))
 }
 
 /// The one thing that lies in a folder.

@@ -4,6 +4,8 @@ mod advisories;
 mod bumped;
 mod event;
 mod outdated;
+#[cfg(feature = "release")]
+mod signature;
 mod table;
 mod upstream;
 
@@ -13,6 +15,8 @@ pub use advisories::advisories;
 pub use bumped::bumped;
 pub use event::reporter;
 pub use outdated::outdated;
+#[cfg(feature = "release")]
+pub use signature::signature;
 pub use table::{checks, collected, done, explanations, graph, proof, summary, systems, trial, trial_line, verified};
 pub use upstream::upstream;
 

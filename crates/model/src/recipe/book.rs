@@ -122,6 +122,11 @@ impl Book {
         self.page(name).map(|page| &page.recipe)
     }
 
+    /// The page where upstream announces its releases, if the recipe names one.
+    pub fn releases(&self, name: &str) -> Option<&str> {
+        self.pages.get(name)?.recipe.releases.as_deref()
+    }
+
     /// The names of all recipes.
     pub fn names(&self) -> Vec<String> {
         self.pages.keys().cloned().collect()

@@ -1,0 +1,118 @@
+//! What a release has beside its archives: the unstripped twins of its programs, and all sources.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use fs_err as fs;
+use rst_archive::{ArchiveEntry, Compression, Content};
+use rst_fetch::Wanted;
+use rst_model::{Kind, Place, RelPath, Version};
+
+use crate::{
+    assemble::Assembled,
+    compose::{EPOCH, TWINS},
+    error::BuildError,
+    factory::{BuiltArchive, Factory},
+    graph::{Graph, NodeId},
+    supply::ordered,
+};
+
+impl Assembled {
+    /// The twins, for readable backtraces: `podman-full-linux-amd64.debug.tar.zst`.
+    pub(crate) fn twins(&self, factory: &Factory, folder: &Path) -> Result<BuiltArchive, BuildError> {
+        let top = named(&format!("{}-v{}-debug", self.tool, self.wanted.version))?;
+        let mut entries = Vec::new();
+        for (component, output) in &self.outputs {
+            let tree = factory.store.tree_path(*output);
+            for (path, kind) in factory.store.listing(*output)?.iter() {
+                if let (Some(name), Kind::File { executable, .. }) = (path.as_str().strip_prefix(TWINS), kind) {
+                    let content = Content::File(tree.join(path));
+                    entries.push(ArchiveEntry {
+                        path: named(&format!("{top}/{component}{name}"))?,
+                        content,
+                        executable: *executable,
+                    });
+                }
+            }
+        }
+        put(factory, entries, &folder.join(self.file_name(".debug.tar.zst")))
+    }
+}
+
+impl Factory<'_> {
+    /// All that was made into a tool's archives, but for the compilers: this project's files, and every source of
+    /// theirs as a folder for `--mirror`. `podman-v6.0.2-sources.tar.zst`.
+    pub(crate) fn pack_sources(
+        &self,
+        graph: &Graph,
+        tool: &str,
+        version: &Version,
+    ) -> Result<BuiltArchive, BuildError> {
+        let of_tool = graph.archives.iter().filter(|wanted| {
+            self.project.archives[&wanted.variant].tool.get_ref() == tool && wanted.version == *version
+        });
+        let nodes: BTreeSet<NodeId> = of_tool.flat_map(|wanted| wanted.linked(graph)).collect();
+        let linked = nodes.iter().map(|id| &graph.nodes[*id].sources);
+        let scratch = self.store.scratch()?;
+        let mirror = scratch.path().join("mirror");
+        fs::create_dir(&mirror)?;
+        for source in ordered(linked.flat_map(|sources| [&sources.own].into_iter().chain(&sources.vendor))) {
+            // A folder of this project is among its files.
+            if source.locked.origins.iter().any(|origin| matches!(origin.place, Place::Folder(_))) {
+                continue;
+            }
+            if !self.store.has_tree(source.locked.tree) {
+                self.fetch(graph, source)?;
+            }
+            self.fetcher.export(&Wanted { locked: &source.locked, spec: &source.spec, vendoring: None }, &mirror)?;
+        }
+        let top = format!("{tool}-v{version}-sources");
+        let mut entries = self.own_files(&top)?;
+        for file in fs::read_dir(&mirror)? {
+            let file = file?;
+            let path = named(&format!("{top}/mirror/{}", file.file_name().to_string_lossy()))?;
+            entries.push(ArchiveEntry { path, content: Content::File(file.path()), executable: false });
+        }
+        put(self, entries, &self.folder_of(tool, version).join(format!("{top}.tar.zst")))
+    }
+
+    /// The files of this project that git knows, as they are.
+    fn own_files(&self, top: &str) -> Result<Vec<ArchiveEntry>, BuildError> {
+        let mut git = Command::new("git");
+        let listed = git.arg("-C").arg(&self.project.root).args(["ls-files", "-z", "--cached"]).output()?;
+        if !listed.status.success() {
+            let reason = String::from_utf8_lossy(&listed.stderr).trim().to_owned();
+            return Err(BuildError::NoCheckout { folder: self.project.root.clone(), reason });
+        }
+        let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+        names.split_terminator('\0').map(|name| entry(&self.project.root.join(name), top, name)).collect()
+    }
+}
+
+fn entry(file: &Path, top: &str, name: &str) -> Result<ArchiveEntry, BuildError> {
+    let path = named(&format!("{top}/rootless-static-toolkits/{name}"))?;
+    let metadata = fs::symlink_metadata(file)?;
+    if metadata.is_symlink() {
+        let target = fs::read_link(file)?.to_string_lossy().into_owned();
+        return Ok(ArchiveEntry { path, content: Content::Symlink(target), executable: false });
+    }
+    let executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    Ok(ArchiveEntry { path, content: Content::File(PathBuf::from(file)), executable })
+}
+
+/// Packs, fast, since it is large and seldom wanted.
+fn put(factory: &Factory, entries: Vec<ArchiveEntry>, path: &Path) -> Result<BuiltArchive, BuildError> {
+    let scratch = factory.store.scratch()?;
+    let part = scratch.path().join("archive");
+    rst_archive::write(entries, EPOCH.unsigned_abs(), Compression::ZstdDraft, &part)?;
+    let sha256 = factory.store.put_blob(&part)?;
+    factory.store.publish(sha256, path)?;
+    Ok(BuiltArchive { path: path.to_owned(), sha256, size: fs::metadata(path)?.len() })
+}
+
+fn named(path: &str) -> Result<RelPath, BuildError> {
+    RelPath::new(path).map_err(|error| BuildError::Pattern { reason: error.to_string() })
+}

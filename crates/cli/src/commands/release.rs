@@ -1,0 +1,90 @@
+//! `rst release`
+
+use std::collections::BTreeSet;
+
+use rst_build::{GraphError, Project, Request};
+use rst_model::Tag;
+use rst_release::{INDEX, Index, Made, Making, Origin, Tried, Wanted};
+use rst_sign::{Release, Verifier, bundle_path};
+use serde_json::json;
+
+use super::{CommandError, prove, sign::signer};
+use crate::{args::ReleaseArgs, render, setup::Setup};
+
+pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandError> {
+    let project = setup.project()?;
+    let release = release_of(&project)?;
+    let tag = tag(&project, &arguments.tool)?;
+    let newest = project.lock.version(&tag.tool, None).map_err(GraphError::from)? == tag.version;
+    let dist = match newest {
+        true => arguments.dist.clone(),
+        false => arguments.dist.join(format!("{}-v{}", tag.tool, tag.version)),
+    };
+    let untried = &project.releases.untried;
+    let making = Making {
+        newest,
+        dist: &dist,
+        archives: &project.archives,
+        lock: &project.lock,
+        book: &project.book,
+        releases: &project.releases,
+        release: &release,
+        origin: Origin::find(|name| std::env::var(name).ok(), &project.root, &release)?,
+        tried: if arguments.untried { None } else { Some(Tried::read(&arguments.trial, untried)?) },
+        index: index(arguments, &release)?,
+        now: std::time::SystemTime::now().into(),
+        tag,
+    };
+    making.check_at_hand()?;
+    let signer = if arguments.unsigned { None } else { Some(signer(&arguments.signing)?) };
+    let store = setup.store()?;
+    let mut manifests = Vec::new();
+    for wanted in Wanted::of(&project.archives, &making.tag.tool) {
+        let archive = dist.join(wanted.archive());
+        let (manifest, report) = prove::report(&store, &archive, !arguments.without_symbols)?;
+        prove::passed(&archive, &report)?;
+        manifests.push((wanted, manifest));
+    }
+    let made = making.make(&manifests, signer.as_ref(), &arguments.out.join(making.tag.to_string()))?;
+    told(setup, &made)
+}
+
+fn told(setup: &Setup, made: &Made) -> Result<(), CommandError> {
+    let (tag, files) = (&made.record.tag, made.record.all().count());
+    let words = format!("{tag} is in {}: {files} files; `rst publish {0}` publishes it", made.folder.display());
+    let object = json!({ "event": "released", "folder": made.folder, "release": made.record });
+    render::done(&words, &object, setup.format())
+}
+
+/// Who releases this checkout.
+pub fn release_of(project: &Project) -> Result<Release, CommandError> {
+    let path = project.root.join("release.toml");
+    Ok(Release::parse(&rst_model::toml_file::named("release.toml", fs_err::read_to_string(path)?))?)
+}
+
+fn tag(project: &Project, request: &Request) -> Result<Tag, CommandError> {
+    let tools = project.archives.values().map(|variant| variant.tool.get_ref().clone());
+    let tools: Vec<_> = BTreeSet::from_iter(tools).into_iter().collect();
+    if !tools.contains(&request.name) {
+        return Err(CommandError::Usage {
+            message: format!("`{}` is no tool that is released", request.name),
+            hint: rst_model::names::way_out(&request.name, &tools),
+        });
+    }
+    let version = project.lock.version(&request.name, request.version.as_deref()).map_err(GraphError::from)?;
+    let revision = project.revision(&request.name, &version);
+    Ok(Tag { tool: request.name.clone(), version, revision })
+}
+
+/// The releases so far. Their index is believed as every file of a release is: by its signature.
+fn index(arguments: &ReleaseArgs, release: &Release) -> Result<Index, CommandError> {
+    let now = std::time::SystemTime::now().into();
+    let Some(path) = &arguments.index else { return Ok(Index::empty(now)) };
+    let verifier = match &arguments.key {
+        Some(key) => Verifier::of_key(release.clone(), key)?,
+        None => Verifier::of_release(release.clone(), None)?,
+    };
+    let path = if path.is_dir() { path.join(INDEX) } else { path.clone() };
+    verifier.file(&path, &bundle_path(&path))?;
+    Ok(Index::parse(&fs_err::read(path)?).map_err(rst_release::ReleaseError::from)?)
+}

@@ -1,0 +1,20 @@
+//! What a release consists of, and getting it to where people find it.
+//!
+//! A release is a folder: archives and what `rst build --for-release` leaves beside them, digests, provenance,
+//! signatures, the index of all releases, and `release.json`, which says what it is.
+
+mod error;
+mod folder;
+mod index;
+mod notes;
+mod origin;
+mod provenance;
+mod record;
+mod tried;
+
+pub use error::ReleaseError;
+pub use folder::{Made, Making, Wanted};
+pub use index::{INDEX, Index, IndexError, IndexRelease};
+pub use origin::{Origin, Workflow};
+pub use record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, RECORD, Record};
+pub use tried::Tried;
