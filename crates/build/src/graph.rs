@@ -144,6 +144,17 @@ pub enum GraphError {
         /// What there is.
         known: Vec<String>,
     },
+    /// What goes with a version is not said.
+    #[error("build/archives.toml does not say what goes with {version} in {variant}: it has the lines {}", .lines.join(", "))]
+    #[diagnostic(help("add a [{variant}.line.\"LINE\"] that {version} is in, with the lines of the components"))]
+    NoLine {
+        /// The archive.
+        variant: String,
+        /// The tool's version.
+        version: Version,
+        /// The lines that it has.
+        lines: Vec<String>,
+    },
 }
 
 impl Graph {
@@ -207,6 +218,10 @@ impl<'a> Growing<'a> {
             let tool = Request { name: variant.tool.get_ref().clone(), version: request.version.clone() };
             let version = asked_version(project, &tool)?;
             let lines = variant.line.iter().find(|(line, _)| version.in_line(line)).map(|(_, of)| of);
+            if lines.is_none() && !variant.line.is_empty() {
+                let lines = variant.line.keys().cloned().collect();
+                return Err(GraphError::NoLine { variant: name.clone(), version, lines });
+            }
             let mut components = Vec::new();
             for component in variant.components.iter().map(toml::Spanned::get_ref) {
                 let version = if component == variant.tool.get_ref() {

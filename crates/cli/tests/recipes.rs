@@ -358,6 +358,20 @@ fn an_archive_of_what_has_no_recipe_is_refused() {
 }
 
 #[test]
+fn a_version_of_which_it_is_not_said_what_goes_with_it_is_refused() {
+    let shop = Shop::new();
+    shop.world.write(
+        "build/archives.toml",
+        "[program-full]\ntool = \"program\"\nsummary = \"all\"\ncomponents = [\"program\", \"library\"]\n\
+         [program-full.line.\"1.1\"]\nlibrary = \"1.0\"\n",
+    );
+    insta::assert_snapshot!(shop.refuses("program"), @r#"
+    × build/archives.toml does not say what goes with 1.0 in program-full: it has the lines 1.1
+    help: add a [program-full.line."LINE"] that 1.0 is in, with the lines of the components
+    "#);
+}
+
+#[test]
 fn a_name_that_means_nothing_brings_those_that_mean_something() {
     let shop = Shop::new();
     insta::assert_snapshot!(shop.refuses("porgram"), @r#"
