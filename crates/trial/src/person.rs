@@ -39,6 +39,9 @@ pub(crate) struct Person {
     log: RefCell<String>,
 }
 
+/// Without it beside podman, no container is run by what the archive has.
+pub(crate) const CONMON: &str = "lib/podman/conmon";
+
 /// Of a command, in seconds.
 const PATIENCE: &str = "120";
 
@@ -64,7 +67,7 @@ impl Person {
             return Ok(person);
         }
         person.context()?;
-        if person.podman().exists() {
+        if person.top.join(CONMON).exists() {
             match order.init {
                 None => person.run("build --tag small context")?,
                 // A build takes half a minute where QEMU is the processor, and does not work with every kernel.

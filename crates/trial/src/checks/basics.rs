@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::{HELLO, person, with_netavark};
+use super::{HELLO, alone, person, with_netavark};
 use crate::{
     check::{Check, Miss, Verdict, contains, failed, impossible, patiently, same},
     person::Person,
@@ -28,9 +28,9 @@ pub(super) const CHECKS: &[Check] = &[
     person("pod", "Containers of a pod share a network and a name", pod),
     person("kube", "A pod is played from YAML, and played down again", kube),
     person("service", "The API is served on a socket, and podman --remote and podman-remote use it", service),
-    person("help", "However help is asked for, it names all options", help),
-    person("completions", "The shell completes podman's commands and options", completions),
-    person("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
+    alone("help", "However help is asked for, it names all options", help),
+    alone("completions", "The shell completes podman's commands and options", completions),
+    alone("quadlet", "Quadlet makes units that call the podman beside it", quadlet),
 ];
 
 /// The programs that know `--version`.

@@ -7,7 +7,7 @@ use fs_err as fs;
 use super::{Run, person};
 use crate::{
     check::{Check, Verdict, When, contains, impossible, same},
-    person::{Home, Person},
+    person::{CONMON, Home, Person},
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const fn fuse(name: &'static str, says: &'static str, run: Run) -> Check {
-    Check { needs: &["bin/podman", "bin/fuse-overlayfs"], ..person(name, says, run) }
+    Check { needs: &["bin/podman", CONMON, "bin/fuse-overlayfs"], ..person(name, says, run) }
 }
 
 fn configure(home: &Path, text: &str) -> Verdict {

@@ -25,7 +25,7 @@ mod upgrade;
 
 use crate::{
     check::{Check, Verdict, When, Who},
-    person::Person,
+    person::{CONMON, Person},
 };
 
 /// What is tried on this host, in the order in which each user does theirs.
@@ -97,8 +97,13 @@ const fn stranger(name: &'static str, says: &'static str, run: Run) -> Check {
     check(Who::Stranger, PODMAN, name, says, run)
 }
 
-const PODMAN: &[&str] = &["bin/podman"];
-const WITH_NETAVARK: &[&str] = &["bin/podman", "lib/podman/netavark"];
+/// A check that needs none of podman's helpers: podman-minimal leaves them to the host, and does little without.
+const fn alone(name: &'static str, says: &'static str, run: Run) -> Check {
+    check(Who::Person, &["bin/podman"], name, says, run)
+}
+
+const PODMAN: &[&str] = &["bin/podman", CONMON];
+const WITH_NETAVARK: &[&str] = &["bin/podman", CONMON, "lib/podman/netavark"];
 
 const fn check(who: Who, needs: &'static [&'static str], name: &'static str, says: &'static str, run: Run) -> Check {
     Check { name, says, who, needs, when: When::Always, run }
