@@ -3,7 +3,8 @@
 //! `project` reads what people write, `graph` says what has to be built, `compose` turns each node
 //! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, `listing`
 //! asks what is linked into a component's programs, and `assemble` (with `inventory` and `sbom`), `prove` and
-//! `package` make archives. `pins` and `upstream` change the lock. `factory` is the road through all of them.
+//! `package` make archives. `pins` and `upstream` change the lock, `revise` says
+//! what is to be released again. `factory` is the road through all of them.
 
 mod assemble;
 mod attach;
@@ -23,6 +24,7 @@ mod package;
 mod pins;
 mod project;
 mod prove;
+mod revise;
 mod sbom;
 mod schedule;
 mod slots;
@@ -38,6 +40,7 @@ pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive}
 pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};
 pub use prove::prove_tree;
+pub use revise::{Parts, Revised, parts, releases_text, revised};
 pub use upstream::{
     Advisories, AdvisoryError, BumpError, Bumped, Change, Finding, Place as AskedPlace, Refused, Row, Standing, State,
     advisories, bump, outdated,

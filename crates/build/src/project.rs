@@ -154,6 +154,11 @@ impl Project {
         self.root.join(ARCHIVES)
     }
 
+    /// Where revisions are said.
+    pub fn releases_path(&self) -> PathBuf {
+        self.root.join(RELEASES)
+    }
+
     /// Where the lock lies.
     pub fn lock_path(&self) -> PathBuf {
         self.root.join(LOCK)

@@ -101,13 +101,22 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
-    /// Make a release's folder out of dist/: archives, digests, SBOMs, sources, provenance, signatures, notes, index
+    /// Raise the revision of every release whose parts (components, Go, Zig) are locked in other versions now
+    #[cfg(feature = "release")]
+    #[command(after_help = "\
+Examples:
+  rst revise --index index.json --dry-run
+  rst bump go && rst revise --index index.json")]
+    Revise(ReviseArgs),
+    /// Make a release's folder out of dist/ (archives, digests, SBOMs, sources, provenance, signatures, notes, index)
+    /// and publish it
     #[cfg(feature = "release")]
     #[command(after_help = "\
 Examples:
   rst build podman --for-release --platform linux/amd64 --platform linux/arm64
   rst trial dist/podman-full-linux-amd64.tar.zst --format json > trial.json
   rst release podman --dry-run --trial trial.json
+  rst release podman --trial trial.json
   rst release podman@5.8.6 --dry-run --untried --unsigned
 Variables of the signer: see `rst sign --help`.")]
     Release(ReleaseArgs),
@@ -337,6 +346,21 @@ pub struct SigningArgs {
     pub signing_config: Option<PathBuf>,
 }
 
+/// `rst revise`
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct ReviseArgs {
+    /// The index of all releases, its bundle beside it
+    #[arg(long, value_name = "FILE")]
+    pub index: PathBuf,
+    /// The public key of who signed it, if it was no workflow
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Say what is due, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// `rst release`
 #[cfg(feature = "release")]
 #[derive(Debug, Args)]
@@ -345,8 +369,11 @@ pub struct ReleaseArgs {
     #[arg(value_name = "TOOL[@VERSION]")]
     pub tool: Request,
     /// Make the folder and publish nothing
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub dry_run: bool,
+    /// Publish to this folder instead of GitHub, as `rst publish --to` does
+    #[arg(long, value_name = "FOLDER", conflicts_with = "dry_run")]
+    pub to: Option<PathBuf>,
     /// What `rst trial ARCHIVE --format json` printed; every archive must have been tried
     #[arg(long, value_name = "REPORT")]
     pub trial: Vec<PathBuf>,

@@ -58,11 +58,11 @@ impl Folder {
         let files =
             json!({ "checksums.txt": put("checksums.txt", b"checksums\n"), "a+b.json": put("a+b.json", b"{}") });
         let record = json!({
-            "format": 1, "tag": self.tag, "latest": self.latest, "commit": COMMIT, "components": {},
+            "format": 1, "tag": self.tag, "latest": self.latest, "commit": COMMIT, "parts": {},
             "archives": archives, "files": files,
         });
         let record = put("release.json", record.to_string().as_bytes());
-        let release = json!({ "components": {}, "archives": archives, "record": record });
+        let release = json!({ "parts": {}, "archives": archives, "record": record });
         let index = json!({
             "format": 1, "number": self.number, "made": "2026-01-01T00:00:00Z", "expires": "2026-01-15T00:00:00Z",
             "minimumSecure": {}, "releases": { self.tag: release },

@@ -93,6 +93,32 @@ fn an_old_or_replayed_index_is_refused_though_it_is_signed() {
 }
 
 #[test]
+fn what_is_released_of_other_parts_is_due_as_the_next_revision() {
+    let world = small_world();
+    let release = r#"{"parts":{"skopeo":"1.22.0","go":"1.26.8"},"archives":{},"record":{"sha256":"0","size":1}}"#;
+    let release = release.replace("\"0\"", &format!("{:?}", "0".repeat(64)));
+    let index = format!(
+        r#"{{"format":1,"number":1,"made":"2026-01-01T00:00:00Z","expires":"2100-01-01T00:00:00Z","minimumSecure":{{}},"releases":{{"skopeo-v1.22.0":{release}}}}}"#
+    );
+    world.write("index.json", &index);
+    by_key(&world, &["sign", "index.json"]).exits(0);
+    let public = key("public.pem");
+    let revise = |more: &[&str]| {
+        let run = ["revise", "--index", "index.json", "--key", public.to_str().unwrap()];
+        world.rst([&run[..], more].concat()).exits(0).stdout
+    };
+    insta::assert_snapshot!(revise(&["--dry-run"]), @r"
+    skopeo-v1.22.0 is to be released as skopeo-v1.22.0-r2: go 1.26.8 → none
+    nothing is written (--dry-run)
+    ");
+    assert!(!world.project().join("build/releases.toml").exists());
+    revise(&[]);
+    let written = fs::read_to_string(world.project().join("build/releases.toml")).unwrap();
+    assert_eq!(written, "[tool.skopeo.revision]\n\"1.22.0\" = 2\n");
+    assert_eq!(revise(&[]), "what is released is made of what is locked\n");
+}
+
+#[test]
 #[ignore = "builds skopeo for both platforms: make test runs it"]
 fn a_release_is_a_folder_that_anyone_can_check() {
     let world = World::of_this_project();
@@ -116,6 +142,9 @@ fn a_release_is_a_folder_that_anyone_can_check() {
     for file in ["skopeo-linux-amd64.tar.zst", "skopeo-linux-arm64.tar.gz", "checksums.txt", "index.json"] {
         verify(&world, &[&name(file)]).exits(0);
     }
+
+    by_key(&world, &["release", "skopeo", "--untried", "--out", "again", "--to", "published"]).exits(0);
+    assert!(world.project().join("published/index.json").exists());
 
     // Made again, it is the same release; with other bytes it would be another.
     let index = name("index.json");

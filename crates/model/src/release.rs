@@ -33,6 +33,12 @@ impl Default for Revision {
     }
 }
 
+impl From<Revision> for u32 {
+    fn from(revision: Revision) -> Self {
+        revision.0.get()
+    }
+}
+
 /// Nothing, `-r2`, `-r3`.
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -241,10 +241,11 @@ impl Making<'_> {
     }
 
     fn record(&self, manifests: &[(Wanted, Manifest)], mut all: BTreeMap<String, FileRecord>) -> Record {
-        let mut components = BTreeMap::new();
+        let mut parts = BTreeMap::new();
         let mut archives = BTreeMap::new();
         for (wanted, manifest) in manifests {
-            components.extend(manifest.components.iter().map(|(name, one)| (name.clone(), one.version.clone())));
+            parts.extend(manifest.components.iter().map(|(name, one)| (name.clone(), one.version.clone())));
+            parts.extend(manifest.toolchain.iter().map(|(name, one)| (name.clone(), one.version.clone())));
             for ending in [ZSTD, GZIP] {
                 let name = wanted.file(ending);
                 if let Some(file) = all.remove(&name) {
@@ -258,7 +259,7 @@ impl Making<'_> {
             tag: self.tag.clone(),
             latest: self.newest && self.tag.tool == "podman",
             commit: self.origin.commit.clone(),
-            components,
+            parts,
             archives,
             files: all,
         }

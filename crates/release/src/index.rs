@@ -38,8 +38,8 @@ pub struct Index {
 /// One release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexRelease {
-    /// The components in it.
-    pub components: BTreeMap<String, Version>,
+    /// The components in it, and what built them.
+    pub parts: BTreeMap<String, Version>,
     /// Its archives by name.
     pub archives: BTreeMap<String, ArchiveRecord>,
     /// The record of all its files, by digest.
@@ -139,8 +139,7 @@ impl Index {
         now: DateTime<Utc>,
     ) -> Result<Self, IndexError> {
         if let Some((record, file)) = release {
-            let new =
-                IndexRelease { components: record.components.clone(), archives: record.archives.clone(), record: file };
+            let new = IndexRelease { parts: record.parts.clone(), archives: record.archives.clone(), record: file };
             if let Some(old) = self.releases.get(&record.tag) {
                 same(&record.tag, old, &new)?;
             }
@@ -198,7 +197,7 @@ mod tests {
             tag: tag.parse().unwrap(),
             latest: false,
             commit: String::new(),
-            components: BTreeMap::from([("crun".to_owned(), Version::new("1.21"))]),
+            parts: BTreeMap::from([("crun".to_owned(), Version::new("1.21"))]),
             archives: BTreeMap::from([("podman-full-linux-amd64.tar.zst".to_owned(), archive)]),
             files: BTreeMap::new(),
         }

@@ -59,7 +59,7 @@ impl Notes<'_> {
             None => line(format!("Built from {repository}/tree/{commit}\n")),
         }
         text.push_str(&self.archives());
-        text.push_str(&self.components());
+        text.push_str(&self.parts());
         text.push_str(&self.tried.text());
         text.push_str(&self.verifying());
         text
@@ -74,10 +74,10 @@ impl Notes<'_> {
         text + "\n"
     }
 
-    fn components(&self) -> String {
-        let old = self.before.as_ref().map(|(_, before)| &before.components);
-        let mut text = "| component | before | now |\n|---|---|---|\n".to_owned();
-        for (name, version) in &self.record.components {
+    fn parts(&self) -> String {
+        let old = self.before.as_ref().map(|(_, before)| &before.parts);
+        let mut text = "| part | before | now |\n|---|---|---|\n".to_owned();
+        for (name, version) in &self.record.parts {
             let was = old.and_then(|old| old.get(name));
             let was = match was {
                 Some(was) if was == version => "the same".to_owned(),
@@ -86,7 +86,7 @@ impl Notes<'_> {
             };
             writeln!(text, "| {name} | {was} | {version} |").expect("memory");
         }
-        let gone = old.into_iter().flatten().filter(|(name, _)| !self.record.components.contains_key(*name));
+        let gone = old.into_iter().flatten().filter(|(name, _)| !self.record.parts.contains_key(*name));
         for (name, was) in gone {
             writeln!(text, "| {name} | **{was}** | – |").expect("memory");
         }

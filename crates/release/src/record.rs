@@ -30,8 +30,8 @@ pub struct Record {
     pub latest: bool,
     /// The commit of this project that it was built from.
     pub commit: String,
-    /// The components in it, of all archives.
-    pub components: BTreeMap<String, Version>,
+    /// The components in it, of all archives, and the tools that built them.
+    pub parts: BTreeMap<String, Version>,
     /// Its archives by name, in the form that is downloaded first.
     pub archives: BTreeMap<String, ArchiveRecord>,
     /// Every other file, this one and signatures aside.

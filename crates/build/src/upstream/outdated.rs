@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeSet};
 use rayon::prelude::*;
 use rst_fetch::{Asked, Fetcher, Question};
 use rst_model::{
-    Platform, Version,
+    Platform, Tag, Version,
     recipe::{Follows, Recipe, SourceSpec},
 };
 use serde::Serialize;
@@ -30,6 +30,9 @@ pub struct Row {
     pub standing: Standing,
     /// What the lock has.
     pub locked: Version,
+    /// Of a tool, the name under which that version is released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
     /// The newest stable version that anybody named.
     pub newest: Option<Version>,
     /// How they compare. Where upstream itself could not be heard it is never [`State::Current`].
@@ -141,7 +144,12 @@ fn compare(project: &Project, fetcher: &Fetcher, linked: &BTreeSet<String>, name
             let asked: Vec<_> = asked.iter().filter(|asked| !asked.next).map(|asked| place(asked, in_line)).collect();
             let newest = asked.iter().filter_map(|place| place.newest.clone()).max();
             let state = state(recipe, &spec, &locked, newest.as_ref(), is_known(&asked));
-            rows.push(Row { name: name.to_owned(), line, standing, locked, newest, state, asked });
+            let tag = (standing == Standing::Tool).then(|| Tag {
+                tool: name.to_owned(),
+                revision: project.revision(name, &locked),
+                version: locked.clone(),
+            });
+            rows.push(Row { name: name.to_owned(), line, standing, locked, tag, newest, state, asked });
         }
         said.extend(asked);
     }

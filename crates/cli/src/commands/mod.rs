@@ -11,6 +11,8 @@ mod publish;
 #[cfg(feature = "release")]
 mod release;
 #[cfg(feature = "release")]
+mod revise;
+#[cfg(feature = "release")]
 mod sign;
 mod store;
 mod trial;
@@ -116,6 +118,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Fetch(arguments) => build::fetch(setup, &arguments),
         Command::Log { component, platform } => build::log(setup, &component, platform),
         Command::Prove { archive, without_symbols } => prove::prove(setup, &archive, !without_symbols),
+        #[cfg(feature = "release")]
+        Command::Revise(arguments) => revise::revise(setup, &arguments),
         #[cfg(feature = "release")]
         Command::Release(arguments) => release::release(setup, &arguments),
         #[cfg(feature = "release")]

@@ -1,12 +1,9 @@
 //! `rst publish`
 
-use fs_err as fs;
-use rst_model::toml_file;
 use rst_release::{GitHub, IndexOutcome, Publication, Published, Repository, Token, to_folder};
-use rst_sign::Release;
 use serde_json::json;
 
-use super::CommandError;
+use super::{CommandError, release::release_of};
 use crate::{args::PublishArgs, render, setup::Setup};
 
 /// Variables, since what is typed is seen by all processes.
@@ -25,8 +22,7 @@ pub fn publish(setup: &Setup, arguments: &PublishArgs) -> Result<(), CommandErro
 }
 
 fn github(setup: &Setup, arguments: &PublishArgs) -> Result<GitHub, CommandError> {
-    let path = setup.project()?.root.join("release.toml");
-    let release = Release::parse(&toml_file::named("release.toml", fs::read_to_string(path)?))?;
+    let release = release_of(&setup.project()?)?;
     let given = TOKENS.iter().find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()));
     let token = given.ok_or_else(|| CommandError::Usage {
         message: format!("there is no token for {}: neither GITHUB_TOKEN nor GH_TOKEN is set", release.repository),

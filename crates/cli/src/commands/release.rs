@@ -1,15 +1,19 @@
 //! `rst release`
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path, time::SystemTime};
 
 use rst_build::{GraphError, Project, Request};
 use rst_model::Tag;
-use rst_release::{INDEX, Index, Made, Making, Origin, Tried, Wanted};
+use rst_release::{Index, Made, Making, Origin, Tried, Wanted};
 use rst_sign::{Release, Verifier, bundle_path};
 use serde_json::json;
 
-use super::{CommandError, prove, sign::signer};
-use crate::{args::ReleaseArgs, render, setup::Setup};
+use super::{CommandError, prove, publish::publish, sign::signer};
+use crate::{
+    args::{PublishArgs, ReleaseArgs},
+    render,
+    setup::Setup,
+};
 
 pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandError> {
     let project = setup.project()?;
@@ -21,6 +25,7 @@ pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandErro
         false => arguments.dist.join(format!("{}-v{}", tag.tool, tag.version)),
     };
     let untried = &project.releases.untried;
+    let now = SystemTime::now().into();
     let making = Making {
         newest,
         dist: &dist,
@@ -31,8 +36,11 @@ pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandErro
         release: &release,
         origin: Origin::find(|name| std::env::var(name).ok(), &project.root, &release)?,
         tried: if arguments.untried { None } else { Some(Tried::read(&arguments.trial, untried)?) },
-        index: index(arguments, &release)?,
-        now: std::time::SystemTime::now().into(),
+        index: match &arguments.index {
+            Some(path) => index(path, arguments.key.as_deref(), &release)?,
+            None => Index::empty(now),
+        },
+        now,
         tag,
     };
     making.check_at_hand()?;
@@ -46,12 +54,19 @@ pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandErro
         manifests.push((wanted, manifest));
     }
     let made = making.make(&manifests, signer.as_ref(), &arguments.out.join(making.tag.to_string()))?;
-    told(setup, &made)
+    told(setup, &made)?;
+    match arguments.dry_run {
+        true => Ok(()),
+        false => publish(
+            setup,
+            &PublishArgs { folder: made.folder, to: arguments.to.clone(), unsigned: arguments.unsigned, api: None },
+        ),
+    }
 }
 
 fn told(setup: &Setup, made: &Made) -> Result<(), CommandError> {
     let (tag, files) = (&made.record.tag, made.record.all().count());
-    let words = format!("{tag} is in {}: {files} files; `rst publish {0}` publishes it", made.folder.display());
+    let words = format!("{tag} is in {}: {files} files", made.folder.display());
     let object = json!({ "event": "released", "folder": made.folder, "release": made.record });
     render::done(&words, &object, setup.format())
 }
@@ -77,14 +92,11 @@ fn tag(project: &Project, request: &Request) -> Result<Tag, CommandError> {
 }
 
 /// The releases so far. Their index is believed as every file of a release is: by its signature.
-fn index(arguments: &ReleaseArgs, release: &Release) -> Result<Index, CommandError> {
-    let now = std::time::SystemTime::now().into();
-    let Some(path) = &arguments.index else { return Ok(Index::empty(now)) };
-    let verifier = match &arguments.key {
+pub fn index(path: &Path, key: Option<&Path>, release: &Release) -> Result<Index, CommandError> {
+    let verifier = match key {
         Some(key) => Verifier::of_key(release.clone(), key)?,
         None => Verifier::of_release(release.clone(), None)?,
     };
-    let path = if path.is_dir() { path.join(INDEX) } else { path.clone() };
-    verifier.file(&path, &bundle_path(&path))?;
+    verifier.file(path, &bundle_path(path))?;
     Ok(Index::parse(&fs_err::read(path)?).map_err(rst_release::ReleaseError::from)?)
 }
