@@ -44,6 +44,11 @@ impl Origin {
         }
         let must = |name: &str| said(name).ok_or_else(|| lacks(name));
         let repository = format!("{}/{}", must("GITHUB_SERVER_URL")?, must("GITHUB_REPOSITORY")?);
+        // Whoever verifies would refuse it.
+        if repository != release.repository {
+            let reason = format!("this runs in {repository}, and release.toml names {}", release.repository);
+            return Err(ReleaseError::NoOrigin { reason });
+        }
         let run =
             format!("{repository}/actions/runs/{}/attempts/{}", must("GITHUB_RUN_ID")?, must("GITHUB_RUN_ATTEMPT")?);
         // OWNER/NAME/.github/workflows/FILE@REF
@@ -88,5 +93,61 @@ impl Origin {
             Some(_) => release.builder_id(),
             None => format!("{}/by-hand", self.repository),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const RUNNER: [(&str, &str); 9] = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_SERVER_URL", "https://github.com"),
+        ("GITHUB_REPOSITORY", "o/r"),
+        ("GITHUB_RUN_ID", "7"),
+        ("GITHUB_RUN_ATTEMPT", "2"),
+        ("GITHUB_WORKFLOW_REF", "o/r/.github/workflows/build-podman.yml@refs/heads/main"),
+        ("GITHUB_EVENT_NAME", "workflow_dispatch"),
+        ("GITHUB_REF", "refs/heads/main"),
+        ("GITHUB_SHA", "0123"),
+    ];
+
+    fn find(variables: &BTreeMap<&str, &str>) -> Result<Origin, ReleaseError> {
+        let text = "repository = \"https://github.com/o/r\"\nissuer = \"https://i.example.org\"\n\
+            workflow = \".github/workflows/sign.yml\"\nrefs = [\"refs/heads/main\"]\n\
+            [provenance]\nbuilder = \".github/workflows/sign.yml\"\nbuild-type = \"https://example.org/v1\"\n";
+        let release = Release::parse(&rst_model::toml_file::named("release.toml", text.to_owned())).unwrap();
+        Origin::find(|name| variables.get(name).map(|value| (*value).to_owned()), Path::new("/nowhere"), &release)
+    }
+
+    #[test]
+    fn a_runner_says_from_where_it_is() {
+        let origin = find(&BTreeMap::from(RUNNER)).unwrap();
+        assert_eq!((origin.repository.as_str(), origin.commit.as_str()), ("https://github.com/o/r", "0123"));
+        let workflow = origin.workflow.unwrap();
+        assert_eq!(workflow.path, ".github/workflows/build-podman.yml");
+        assert_eq!(workflow.run, "https://github.com/o/r/actions/runs/7/attempts/2");
+    }
+
+    #[test]
+    fn what_a_runner_does_not_say_is_named() {
+        for (name, _) in &RUNNER[1..] {
+            let mut variables = BTreeMap::from(RUNNER);
+            variables.remove(name);
+            assert!(find(&variables).unwrap_err().to_string().contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_fork_that_left_release_toml_as_it_was_is_told() {
+        let mut variables = BTreeMap::from(RUNNER);
+        variables.insert("GITHUB_REPOSITORY", "somebody/r");
+        let error = find(&variables).unwrap_err().to_string();
+        assert!(
+            error
+                .ends_with("this runs in https://github.com/somebody/r, and release.toml names https://github.com/o/r")
+        );
     }
 }
