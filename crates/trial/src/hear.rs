@@ -90,7 +90,11 @@ pub(crate) fn hear(
                         names.extend(more.iter().cloned());
                     }
                     Line::Up { .. } => up = true,
-                    Line::Making { .. } | Line::Down { .. } | Line::Began { .. } | Line::Tested { .. } => {}
+                    Line::Making { .. }
+                    | Line::Panicked { .. }
+                    | Line::Down { .. }
+                    | Line::Began { .. }
+                    | Line::Tested { .. } => {}
                     Line::Ended(end) => ends.push(end.clone()),
                 }
                 heard(&line);

@@ -148,6 +148,13 @@ pub enum Line {
         /// The version of its kernel.
         kernel: String,
     },
+    /// The kernel of a machine has panicked; all that the machine does is done once more.
+    Panicked {
+        /// The system's name.
+        system: String,
+        /// The last of its console.
+        said: String,
+    },
     /// A machine has ended.
     Down {
         /// The system's name.
@@ -190,7 +197,7 @@ impl Line {
             Self::Began { name } => Self::Began { name: named(name) },
             Self::Ended(end) => Self::Ended(end.of(system)),
             Self::Up { kernel, .. } => Self::Up { system: system.to_owned(), kernel },
-            Self::Making { .. } | Self::Down { .. } | Self::Tested { .. } => self,
+            Self::Making { .. } | Self::Panicked { .. } | Self::Down { .. } | Self::Tested { .. } => self,
         }
     }
 

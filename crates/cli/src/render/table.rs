@@ -204,6 +204,12 @@ pub fn trial_line(line: &Line, format: Format) {
         Line::Making { system } => eprintln!("making the image of {system}, once"),
         Line::Up { system, kernel } => eprintln!("{system} is up, with Linux {kernel}"),
         Line::Ended(check) => println!("{}  {} ({:.1} s)", ending(&check.outcome), check.name, check.seconds),
+        Line::Panicked { system, said } => {
+            eprintln!("the kernel of {system} PANICKED: all that is tried there is tried once more, from the start");
+            for line in said.lines() {
+                eprintln!("  │ {line}");
+            }
+        }
         Line::Down { system, seconds } => eprintln!("{system} took {seconds:.1} s"),
         Line::Tested { subject, test } => super::upstream::test(*subject, test),
         Line::Planned { .. } | Line::Began { .. } => {}

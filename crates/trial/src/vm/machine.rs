@@ -120,6 +120,11 @@ impl Machine<'_> {
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
+    /// What the kernel printed if it has panicked.
+    pub(crate) fn panic(&self) -> Option<String> {
+        Some(self.last_words()).filter(|said| said.contains("Kernel panic - not syncing"))
+    }
+
     fn console(&self) -> PathBuf {
         self.folder.join("console")
     }

@@ -104,15 +104,26 @@ impl Trial {
         let scratch = Path::new(payload::PLACE);
         let order = Order::new(scratch.join(self.archive_name()), scratch, self);
         let order = Order { only: wanted.clone(), init: Some(system.init), ..order };
-        let disk = payload::disk(folder, &self.archive, system, &order)?;
-        let folder = folder.to_owned();
-        let machine = machine::Machine { system, image, disk, folder, limit: self.limit, shell: self.shell };
         let (second, first): (BTreeSet<_>, _) = wanted.into_iter().partition(|name| name == AFTER_REBOOT);
         let begun = Instant::now();
-        let mut ends = boot(&machine, &first, cancel, &mut named)?;
-        // It has the second disk as the first boot left it.
-        if !second.is_empty() {
-            ends.extend(boot(&machine, &second, cancel, &mut named)?);
+        let attempt = |named: &mut dyn FnMut(&Line)| {
+            let disk = payload::disk(folder, &self.archive, system, &order)?;
+            let (image, folder) = (image.clone(), folder.to_owned());
+            let machine = machine::Machine { system, image, disk, folder, limit: self.limit, shell: self.shell };
+            let mut ends = boot(&machine, &first, cancel, named)?;
+            let panic = machine.panic();
+            // It has the second disk as the first boot left it.
+            if !second.is_empty() && panic.is_none() {
+                ends.extend(boot(&machine, &second, cancel, named)?);
+            }
+            Ok::<_, TrialError>((ends, panic.or_else(|| machine.panic())))
+        };
+        let (mut ends, panic) = attempt(&mut named)?;
+        // No user can do that: it is a fault of the kernel's or of QEMU's, and says nothing of the archive. Once is
+        // chance (Linux 6.12 has such a fault where processor time is limited), twice is not.
+        if let Some(said) = panic {
+            named(&Line::Panicked { system: system.name.clone(), said });
+            (ends, _) = attempt(&mut named)?;
         }
         named(&Line::Down { system: system.name.clone(), seconds: begun.elapsed().as_secs_f64() });
         Ok(ends)

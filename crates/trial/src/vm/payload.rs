@@ -52,6 +52,10 @@ pub(crate) fn disk(folder: &Path, archive: &Path, system: &System, order: &Order
         fs::set_permissions(content.join(path), std::fs::Permissions::from_mode(0o755))?;
     }
     let disk = folder.join("trial-disk");
+    // Of a machine whose kernel has panicked.
+    if disk.exists() {
+        fs::remove_file(&disk)?;
+    }
     let mut mke2fs = Command::new(program("mke2fs").unwrap_or_else(|| "mke2fs".into()));
     mke2fs.args(["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-E", "root_owner=0:0", "-d"]);
     let made = mke2fs.arg(&content).arg(&disk).arg("4G").output()?;
