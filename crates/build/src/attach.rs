@@ -9,7 +9,7 @@ use std::{
 use fs_err as fs;
 use rst_archive::{ArchiveEntry, Compression, Content};
 use rst_fetch::Wanted;
-use rst_model::{Kind, Place, RelPath, Version};
+use rst_model::{Kind, Place, Version};
 
 use crate::{
     assemble::Assembled,
@@ -17,6 +17,7 @@ use crate::{
     error::BuildError,
     factory::{BuiltArchive, Factory},
     graph::{Graph, NodeId},
+    package::named,
     supply::ordered,
 };
 
@@ -76,7 +77,7 @@ impl Factory<'_> {
             let path = named(&format!("{top}/mirror/{}", file.file_name().to_string_lossy()))?;
             entries.push(ArchiveEntry { path, content: Content::File(file.path()), executable: false });
         }
-        put(self, entries, &self.folder_of(tool, version).join(format!("{top}.tar.zst")))
+        put(self, entries, &self.project.dist(&self.settings.dist, tool, version).join(format!("{top}.tar.zst")))
     }
 
     /// The files of this project that git knows, as they are.
@@ -105,14 +106,6 @@ fn entry(file: &Path, top: &str, name: &str) -> Result<ArchiveEntry, BuildError>
 
 /// Packs, fast, since it is large and seldom wanted.
 fn put(factory: &Factory, entries: Vec<ArchiveEntry>, path: &Path) -> Result<BuiltArchive, BuildError> {
-    let scratch = factory.store.scratch()?;
-    let part = scratch.path().join("archive");
-    rst_archive::write(entries, EPOCH.unsigned_abs(), Compression::ZstdDraft, &part)?;
-    let sha256 = factory.store.put_blob(&part)?;
-    factory.store.publish(sha256, path)?;
-    Ok(BuiltArchive { path: path.to_owned(), sha256, size: fs::metadata(path)?.len() })
-}
-
-fn named(path: &str) -> Result<RelPath, BuildError> {
-    RelPath::new(path).map_err(|error| BuildError::Pattern { reason: error.to_string() })
+    let epoch = EPOCH.unsigned_abs();
+    factory.leave(path, |part| Ok(rst_archive::write(entries, epoch, Compression::ZstdDraft, part)?))
 }

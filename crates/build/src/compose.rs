@@ -100,13 +100,16 @@ pub(crate) fn checkouts(node: &Node, mounts: &mut BTreeMap<String, Digest>) -> B
     checkouts
 }
 
+/// How patches are applied, of the program `patch`.
+pub(crate) const PATCH: [&str; 3] = ["-p1", "--fuzz=0", "--no-backup-if-mismatch"];
+
 /// Writes the recipe's patches, and says how they are applied.
 pub(crate) fn patching(node: &Node, files: &mut BTreeMap<RelPath, String>) -> Vec<Step> {
     let mut steps = Vec::new();
     for (name, text) in &node.component.patches {
         files.insert(path(&format!("patches/{name}")), text.clone());
         let input = format!("--input=/b/patches/{name}");
-        steps.push(driver::step(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", &input]));
+        steps.push(driver::step(["patch"].into_iter().chain(PATCH).chain([input.as_str()])));
     }
     steps
 }

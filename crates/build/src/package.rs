@@ -1,13 +1,10 @@
 //! An archive's files in `dist/`: in both compressions, with its bills of materials.
 
-use std::{
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{path::Path, thread};
 
 use fs_err as fs;
 use rst_archive::Compression;
-use rst_model::{Digest, RelPath, Version};
+use rst_model::{Digest, RelPath};
 use rst_store::ActionResult;
 
 use crate::{
@@ -18,21 +15,30 @@ use crate::{
 };
 
 impl Factory<'_> {
-    /// Where a version's files go: the newest's to the top of `dist/`.
-    pub(crate) fn folder_of(&self, tool: &str, version: &Version) -> PathBuf {
-        let newest = self.project.lock.version(tool, None).is_ok_and(|newest| newest == *version);
-        match newest {
-            true => self.settings.dist.clone(),
-            false => self.settings.dist.join(format!("{tool}-v{version}")),
-        }
+    /// A file in `dist/`, made elsewhere first, so that it is there whole or not at all.
+    pub(crate) fn leave(
+        &self,
+        path: &Path,
+        make: impl FnOnce(&Path) -> Result<(), BuildError>,
+    ) -> Result<BuiltArchive, BuildError> {
+        let scratch = self.store.scratch()?;
+        let part = scratch.path().join("part");
+        make(&part)?;
+        let sha256 = self.store.put_blob(&part)?;
+        self.store.publish(sha256, path)?;
+        Ok(BuiltArchive { path: path.to_owned(), sha256, size: fs::metadata(path)?.len() })
     }
+}
+
+pub(crate) fn named(path: &str) -> Result<RelPath, BuildError> {
+    RelPath::new(path).map_err(|error| BuildError::Pattern { reason: error.to_string() })
 }
 
 impl Assembled {
     /// Packs the tree and puts it into `dist/`, its bills of materials beside it.
     pub(crate) fn package(&self, factory: &Factory) -> Result<Vec<BuiltArchive>, BuildError> {
         let zstd = if factory.settings.draft { Compression::ZstdDraft } else { Compression::Zstd };
-        let folder = factory.folder_of(&self.tool, &self.wanted.version);
+        let folder = factory.project.dist(&factory.settings.dist, &self.tool, &self.wanted.version);
         let mut kinds = vec![(zstd, ".tar.zst")];
         // A draft is for trying things out: one archive is enough.
         if !factory.settings.draft {
@@ -54,8 +60,9 @@ impl Assembled {
         })?;
         // What tries things out has it in the archive.
         if !factory.settings.draft {
-            files.push(self.publish(factory, &self.sbom.cyclonedx, &folder.join(self.file_name(".cdx.json")))?);
-            files.push(self.publish(factory, &self.sbom.spdx, &folder.join(self.file_name(".spdx.json")))?);
+            for (ending, text) in [(".cdx.json", &self.sbom.cyclonedx), (".spdx.json", &self.sbom.spdx)] {
+                files.push(factory.leave(&folder.join(self.file_name(ending)), |part| Ok(fs::write(part, text)?))?);
+            }
         }
         if factory.settings.for_release {
             files.push(self.twins(factory, &folder)?);
@@ -64,22 +71,10 @@ impl Assembled {
         Ok(files)
     }
 
-    fn publish(&self, factory: &Factory, text: &str, path: &Path) -> Result<BuiltArchive, BuildError> {
-        let scratch = factory.store.scratch()?;
-        let part = scratch.path().join("text");
-        fs::write(&part, text)?;
-        let blob = factory.store.put_blob(&part)?;
-        factory.store.publish(blob, path)?;
-        Ok(BuiltArchive { path: path.to_owned(), sha256: blob, size: text.len() as u64 })
-    }
-
     fn within_budget(&self, factory: &Factory, size: u64) -> Result<(), BuildError> {
-        let budget = factory.project.archives[&self.wanted.variant].budget.as_ref();
-        match budget.and_then(|budget| budget.bytes.get(&self.wanted.platform.arch)) {
-            Some(&budget) if size > budget => {
-                Err(BuildError::Budget { archive: self.file_name(".tar.zst"), size, budget })
-            }
-            _ => Ok(()),
+        match factory.project.archives[&self.wanted.variant].exceeded(self.wanted.platform.arch, size) {
+            Some(budget) => Err(BuildError::Budget { archive: self.file_name(".tar.zst"), size, budget }),
+            None => Ok(()),
         }
     }
 
@@ -91,8 +86,7 @@ impl Assembled {
         }
         let begun = std::time::Instant::now();
         let tree = factory.store.tree_path(self.tree);
-        let top = RelPath::new(&top).map_err(|error| BuildError::Pattern { reason: error.to_string() })?;
-        let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &top);
+        let entries = rst_archive::entries(&factory.store.listing(self.tree)?, &tree, &named(&top)?);
         let scratch = factory.store.scratch()?;
         let part = scratch.path().join("archive");
         rst_archive::write(entries, EPOCH.unsigned_abs(), compression, &part)?;

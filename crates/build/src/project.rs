@@ -154,6 +154,19 @@ impl Project {
         self.root.join(ARCHIVES)
     }
 
+    /// Whether no newer version of a tool is locked.
+    pub fn is_newest(&self, tool: &str, version: &Version) -> bool {
+        self.lock.version(tool, None).is_ok_and(|newest| newest == *version)
+    }
+
+    /// Where a version's files lie in `dist/`: the newest's at its top.
+    pub fn dist(&self, dist: &Path, tool: &str, version: &Version) -> PathBuf {
+        match self.is_newest(tool, version) {
+            true => dist.to_owned(),
+            false => dist.join(format!("{tool}-v{version}")),
+        }
+    }
+
     /// Where revisions are said.
     pub fn releases_path(&self) -> PathBuf {
         self.root.join(RELEASES)

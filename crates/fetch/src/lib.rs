@@ -309,9 +309,7 @@ fn check(file: &Path, expected: Digest) -> Result<u64, OriginError> {
 }
 
 fn digest(file: &Path) -> Result<(Digest, u64), OriginError> {
-    let mut hasher = Hasher::default();
-    std::io::copy(&mut fs::File::open(file)?, &mut hasher)?;
-    Ok(hasher.finish())
+    Ok(Hasher::read(fs::File::open(file)?)?)
 }
 
 /// Where a delivered archive was unpacked, and how many of its top folders are of no meaning.

@@ -35,6 +35,14 @@ pub struct Variant {
     pub line: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+impl Variant {
+    /// The budget that so many bytes are above.
+    pub fn exceeded(&self, arch: Arch, size: u64) -> Option<u64> {
+        let budget = *self.budget.as_ref()?.bytes.get(&arch)?;
+        (size > budget).then_some(budget)
+    }
+}
+
 /// The most that the `.tar.zst` of an archive may take, at the full level of compression.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

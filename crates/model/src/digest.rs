@@ -84,6 +84,13 @@ impl Hasher {
         self.size += bytes.len() as u64;
     }
 
+    /// The digest of all that a reader still has, and its size in bytes.
+    pub fn read(reader: impl std::io::Read) -> std::io::Result<(Digest, u64)> {
+        let mut hasher = Self::default();
+        std::io::copy(&mut std::io::BufReader::with_capacity(128 << 10, reader), &mut hasher)?;
+        Ok(hasher.finish())
+    }
+
     /// The digest of all pieces, and their size in bytes.
     pub fn finish(self) -> (Digest, u64) {
         (Digest(self.state.finalize().into()), self.size)

@@ -76,8 +76,6 @@ fn described(path: &Path, component: &str) -> io::Result<ManifestFile> {
         return Ok(ManifestFile { component, mode: "0777".to_owned(), sha256: None, size: None, target: Some(target) });
     }
     let mode = format!("{:04o}", metadata.permissions().mode() & 0o7777);
-    let mut hasher = Hasher::default();
-    io::copy(&mut fs::File::open(path)?, &mut hasher)?;
-    let (sha256, size) = hasher.finish();
+    let (sha256, size) = Hasher::read(fs::File::open(path)?)?;
     Ok(ManifestFile { component, mode, sha256: Some(sha256), size: Some(size), target: None })
 }

@@ -176,12 +176,9 @@ impl Making<'_> {
             }
         }
         let size = fs::metadata(self.dist.join(&archive))?.len();
-        let budget = self.archives[&wanted.variant].budget.as_ref().and_then(|of| of.bytes.get(&wanted.platform.arch));
-        match budget {
-            Some(&budget) if size > budget => {
-                refuse(format!("it has {size} bytes, its budget is {budget}: was it built as a draft?"))
-            }
-            _ => Ok(()),
+        match self.archives[&wanted.variant].exceeded(wanted.platform.arch, size) {
+            Some(budget) => refuse(format!("it has {size} bytes, its budget is {budget}: was it built as a draft?")),
+            None => Ok(()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use fs_err as fs;
-use rst_model::{Digest, Platform, Tag, Version};
+use rst_model::{Digest, Hasher, Platform, Tag, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::ReleaseError;
@@ -84,9 +84,7 @@ impl Record {
 impl FileRecord {
     /// That of a file.
     pub fn of(path: &Path) -> Result<Self, ReleaseError> {
-        let mut hasher = rst_model::Hasher::default();
-        std::io::copy(&mut fs::File::open(path)?, &mut hasher)?;
-        let (sha256, size) = hasher.finish();
+        let (sha256, size) = Hasher::read(fs::File::open(path)?)?;
         Ok(Self { sha256, size })
     }
 }

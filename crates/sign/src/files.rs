@@ -23,9 +23,7 @@ pub(crate) fn beside(file: &Path, extension: &str) -> PathBuf {
 
 /// The digest of a file of any size.
 pub(crate) fn digest(file: &Path) -> io::Result<Digest> {
-    let mut hasher = Hasher::default();
-    io::copy(&mut fs::File::open(file)?, &mut hasher)?;
-    Ok(hasher.finish().0)
+    Ok(Hasher::read(fs::File::open(file)?)?.0)
 }
 
 /// In one step: a signer that is killed leaves the old file or the new one, and no half.

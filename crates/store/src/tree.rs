@@ -1,7 +1,6 @@
 //! Trees: taking a folder in, merging, copying out.
 
 use std::{
-    io::Read as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -167,15 +166,7 @@ pub fn scan(folder: &Path) -> Result<Listing, StoreError> {
 
 /// The digest of a file, and its size in bytes.
 pub(crate) fn digest_file(path: &Path) -> Result<(Digest, u64), StoreError> {
-    let mut file = fs::File::open(path)?;
-    let mut hasher = Hasher::default();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            n => hasher.update(&buffer[..n]),
-        }
-    }
+    Ok(Hasher::read(fs::File::open(path)?)?)
 }
 
 /// Every folder at or below this one.

@@ -246,8 +246,7 @@ impl Project {
         let mut requests = Vec::new();
         for variant in self.archives.values() {
             let name = variant.tool.get_ref();
-            let lines = self.kept_lines(name)?;
-            let lines: Vec<_> = if lines.is_empty() { vec![None] } else { lines.into_iter().map(Some).collect() };
+            let lines = self.lines_or_whole(name)?;
             requests.extend(lines.into_iter().map(|version| Request { name: name.clone(), version }));
         }
         Ok(requests)

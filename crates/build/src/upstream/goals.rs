@@ -72,11 +72,10 @@ fn locked(project: &Project, name: &str, line: Option<&str>) -> Result<Version, 
 type Meant = (Option<String>, Option<Version>);
 
 fn meant(project: &Project, request: &Request) -> Result<Vec<Meant>, BumpError> {
-    let lines = project.kept_lines(&request.name)?;
     let Some(version) = &request.version else {
-        let all: Vec<_> = if lines.is_empty() { vec![None] } else { lines.into_iter().map(Some).collect() };
-        return Ok(all.into_iter().map(|line| (line, None)).collect());
+        return Ok(project.lines_or_whole(&request.name)?.into_iter().map(|line| (line, None)).collect());
     };
+    let lines = project.kept_lines(&request.name)?;
     if lines.contains(version) {
         return Ok(vec![(Some(version.clone()), None)]);
     }

@@ -24,4 +24,10 @@ impl Project {
         lines.sort_by_key(|line| std::cmp::Reverse(Version::new(line)));
         Ok(lines)
     }
+
+    /// The same, where a recipe of which only the newest version is kept has one line without a name.
+    pub(super) fn lines_or_whole(&self, name: &str) -> Result<Vec<Option<String>>, RecipeError> {
+        let lines = self.kept_lines(name)?;
+        Ok(if lines.is_empty() { vec![None] } else { lines.into_iter().map(Some).collect() })
+    }
 }

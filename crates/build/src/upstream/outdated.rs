@@ -130,7 +130,7 @@ fn compare(project: &Project, fetcher: &Fetcher, linked: &BTreeSet<String>, name
     };
     let lines = project.kept_lines(name)?;
     let (mut rows, mut said) = (Vec::new(), Vec::new());
-    for (spec, lines) in by_source(project, name, &lines)? {
+    for (spec, lines) in by_source(project, name)? {
         let asked = match recipe.follows {
             Some(_) => Vec::new(),
             None => {
@@ -161,10 +161,9 @@ fn compare(project: &Project, fetcher: &Fetcher, linked: &BTreeSet<String>, name
 type Group = (SourceSpec, Vec<Option<String>>);
 
 /// The lines that have one source together: a new major version of a Go module is another module.
-fn by_source(project: &Project, name: &str, lines: &[String]) -> Result<Vec<Group>, PinError> {
-    let lines = if lines.is_empty() { vec![None] } else { lines.iter().cloned().map(Some).collect() };
+fn by_source(project: &Project, name: &str) -> Result<Vec<Group>, PinError> {
     let mut groups: Vec<Group> = Vec::new();
-    for line in lines {
+    for line in project.lines_or_whole(name)? {
         let locked = project.lock.version(name, line.as_deref()).map_err(GraphError::from)?;
         let spec = project.book.component(name, &locked)?.source;
         match groups.iter_mut().find(|(other, _)| *other == spec) {

@@ -10,6 +10,8 @@ use std::{
 
 use fs_err as fs;
 
+use crate::compose::PATCH;
+
 /// The sources that patches are for.
 pub(super) struct Patched<'a> {
     /// The component's own.
@@ -51,14 +53,7 @@ impl Patched<'_> {
             fs::write(&input, text)?;
             let mut patch = Command::new("patch");
             // As a build does; `--forward` answers its question whether to turn a patch round.
-            patch.args([
-                "-p1",
-                "--fuzz=0",
-                "--no-backup-if-mismatch",
-                "--forward",
-                "--reject-file=-",
-                "--input=.patch",
-            ]);
+            patch.args(PATCH).args(["--forward", "--reject-file=-", "--input=.patch"]);
             let output = patch.current_dir(folder).env("LC_ALL", "C").stdin(Stdio::null()).output()?;
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stdout);

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, path::Path, time::SystemTime};
 use rst_build::{GraphError, Project, Request};
 use rst_model::Tag;
 use rst_release::{Index, Made, Making, Origin, Tried, Wanted};
-use rst_sign::{Release, Verifier, bundle_path};
+use rst_sign::{Release, bundle_path};
 use serde_json::json;
 
-use super::{CommandError, prove, publish::publish, sign::signer};
+use super::{CommandError, prove, publish::publish, sign::signer, verify::verifier};
 use crate::{
     args::{PublishArgs, ReleaseArgs},
     render,
@@ -19,15 +19,11 @@ pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandErro
     let project = setup.project()?;
     let release = release_of(&project)?;
     let tag = tag(&project, &arguments.tool)?;
-    let newest = project.lock.version(&tag.tool, None).map_err(GraphError::from)? == tag.version;
-    let dist = match newest {
-        true => arguments.dist.clone(),
-        false => arguments.dist.join(format!("{}-v{}", tag.tool, tag.version)),
-    };
+    let dist = project.dist(&arguments.dist, &tag.tool, &tag.version);
     let untried = &project.releases.untried;
     let now = SystemTime::now().into();
     let making = Making {
-        newest,
+        newest: project.is_newest(&tag.tool, &tag.version),
         dist: &dist,
         archives: &project.archives,
         lock: &project.lock,
@@ -93,10 +89,6 @@ fn tag(project: &Project, request: &Request) -> Result<Tag, CommandError> {
 
 /// The releases so far. Their index is believed as every file of a release is: by its signature.
 pub fn index(path: &Path, key: Option<&Path>, release: &Release) -> Result<Index, CommandError> {
-    let verifier = match key {
-        Some(key) => Verifier::of_key(release.clone(), key)?,
-        None => Verifier::of_release(release.clone(), None)?,
-    };
-    verifier.file(path, &bundle_path(path))?;
+    verifier(release.clone(), key, None)?.file(path, &bundle_path(path))?;
     Ok(Index::parse(&fs_err::read(path)?).map_err(rst_release::ReleaseError::from)?)
 }

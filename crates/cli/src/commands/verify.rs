@@ -1,6 +1,6 @@
 //! `rst verify`
 
-use std::time::SystemTime;
+use std::{path::Path, time::SystemTime};
 
 use fs_err as fs;
 use rst_model::toml_file;
@@ -16,10 +16,7 @@ pub fn verify(setup: &Setup, arguments: &VerifyArgs) -> Result<(), CommandError>
         Some(path) => Release::parse(&toml_file::named(path.display().to_string(), fs::read_to_string(path)?))?,
         None => Release::built_in(),
     };
-    let verifier = match &arguments.key {
-        Some(key) => Verifier::of_key(release, key)?,
-        None => Verifier::of_release(release, arguments.trusted_root.as_deref())?,
-    };
+    let verifier = verifier(release, arguments.key.as_deref(), arguments.trusted_root.as_deref())?;
     for file in &arguments.files {
         let signature = verifier.file(file, &bundle_path(file))?;
         let provenance = arguments.provenance.as_ref().map(|bundle| verifier.provenance(file, bundle)).transpose()?;
@@ -32,4 +29,12 @@ pub fn verify(setup: &Setup, arguments: &VerifyArgs) -> Result<(), CommandError>
         render::done(&words, &verified, setup.format())?;
     }
     Ok(())
+}
+
+/// Who believes the owner of a key, or else the release's workflow.
+pub fn verifier(release: Release, key: Option<&Path>, trusted_root: Option<&Path>) -> Result<Verifier, CommandError> {
+    Ok(match key {
+        Some(key) => Verifier::of_key(release, key)?,
+        None => Verifier::of_release(release, trusted_root)?,
+    })
 }

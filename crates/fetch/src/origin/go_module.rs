@@ -8,15 +8,7 @@ use crate::{client, error::OriginError};
 
 /// `PATH@vVERSION`; also gives the module's h1 digest.
 pub(crate) fn deliver(desk: &Desk, spec: &str, expected: Option<&str>) -> Result<(Delivered, String), OriginError> {
-    let mut go = Command::new("go");
-    go.args(["mod", "download", "-json", spec])
-        .current_dir(desk.scratch)
-        .env("GOMODCACHE", desk.scratch.join("modules"))
-        .env("GOFLAGS", "-modcacherw")
-        .env("GOTOOLCHAIN", "local")
-        .env("GO111MODULE", "on")
-        .env("GOWORK", "off");
-    let output = client::run(&mut go, desk.fetcher)?;
+    let output = client::run(go(desk).args(["mod", "download", "-json", spec]), desk.fetcher)?;
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| OriginError::reason(format!("`go mod download` gave no JSON: {error}")))?;
     let field = |name: &str| {
@@ -28,6 +20,18 @@ pub(crate) fn deliver(desk: &Desk, spec: &str, expected: Option<&str>) -> Result
         return Err(OriginError::WrongBytes { expected: expected.to_owned(), found: sum });
     }
     Ok((Delivered::Archive { file: zip.into(), strip: Some(depth(spec)) }, sum))
+}
+
+/// The go command, as this machine has it, with a cache that is gone afterwards.
+pub(crate) fn go(desk: &Desk) -> Command {
+    let mut go = Command::new("go");
+    go.current_dir(desk.scratch)
+        .env("GOMODCACHE", desk.scratch.join("modules"))
+        .env("GOFLAGS", "-modcacherw")
+        .env("GOTOOLCHAIN", "local")
+        .env("GO111MODULE", "on")
+        .env("GOWORK", "off");
+    go
 }
 
 /// A module's archive holds everything below `PATH@vVERSION/`.

@@ -2,9 +2,9 @@
 
 mod cargo_vendor;
 pub(crate) mod debian;
-mod go_module;
+pub(crate) mod go_module;
 mod go_vendor;
-mod krate;
+pub(crate) mod krate;
 pub(crate) mod rustup;
 pub(crate) mod wheel;
 

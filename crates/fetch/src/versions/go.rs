@@ -6,7 +6,11 @@ use std::process::Command;
 use rst_model::Version;
 use serde::Deserialize;
 
-use crate::{client, error::OriginError, origin::Desk};
+use crate::{
+    client,
+    error::OriginError,
+    origin::{Desk, go_module::go},
+};
 
 /// How the go command lists Go's own releases, which are the versions of this module.
 const TOOLCHAIN: &str = "golang.org/toolchain";
@@ -61,14 +65,8 @@ fn list(desk: &Desk, module: &str, proxies: Option<&str>) -> Result<Vec<Version>
         #[serde(default, rename = "Versions")]
         versions: Vec<String>,
     }
-    let mut go = Command::new("go");
-    go.args(["list", "-m", "-versions", "-json", &format!("{module}@latest")])
-        .current_dir(desk.scratch)
-        .env("GOMODCACHE", desk.scratch.join("modules"))
-        .env("GOFLAGS", "-modcacherw -mod=mod")
-        .env("GOTOOLCHAIN", "local")
-        .env("GO111MODULE", "on")
-        .env("GOWORK", "off")
+    let mut go = go(desk);
+    go.args(["list", "-mod=mod", "-m", "-versions", "-json", &format!("{module}@latest")])
         .envs(proxies.map(|proxies| ("GOPROXY", proxies)));
     let output = client::run(&mut go, desk.fetcher)?;
     let answer: Answer = serde_json::from_slice(&output.stdout)

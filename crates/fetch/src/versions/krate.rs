@@ -1,13 +1,18 @@
 //! Crates, through cargo: a package that depends on a crate is resolved, and cargo takes the newest
 //! version that is neither yanked nor a preview. Once for each line, and once for all.
 
-use std::process::Command;
-
 use fs_err as fs;
 use rst_model::Version;
 use serde::Deserialize;
 
-use crate::{client, error::OriginError, origin::Desk};
+use crate::{
+    client,
+    error::OriginError,
+    origin::{
+        Desk,
+        krate::{cargo_in, package_with},
+    },
+};
 
 pub(super) fn versions(desk: &Desk, name: &str, lines: &[String]) -> Result<Vec<Version>, OriginError> {
     let lines = lines.iter().map(|line| requirement(line));
@@ -29,29 +34,14 @@ fn newest(desk: &Desk, name: &str, requirement: &str) -> Result<Version, OriginE
         name: String,
         version: String,
     }
-    let package = desk.scratch.join("package");
-    fs::create_dir_all(package.join("src"))?;
-    fs::write(package.join("src/lib.rs"), "")?;
-    fs::write(
-        package.join("Cargo.toml"),
-        // A name that no crate has, lest the package be taken for it.
-        format!(
-            "[workspace]\n[package]\nname = \"rst-asks\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
-             [dependencies]\n{name} = {{ version = \"{requirement}\", default-features = false }}\n"
-        ),
-    )?;
+    let package = package_with(desk, name, requirement)?;
     let lockfile = package.join("Cargo.lock");
     if lockfile.exists() {
         fs::remove_file(&lockfile)?;
     }
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["generate-lockfile", "--quiet"])
-        .current_dir(&package)
-        .env("CARGO_TERM_COLOR", "never")
-        // Not the newest that this machine's compiler could build: the newest.
-        .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "allow")
-        .env_remove("RUSTUP_TOOLCHAIN");
+    let mut cargo = cargo_in(&package);
+    // Not the newest that this machine's compiler could build: the newest.
+    cargo.args(["generate-lockfile", "--quiet"]).env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "allow");
     client::run(&mut cargo, desk.fetcher)?;
     let resolved: Lockfile = toml::from_str(&fs::read_to_string(lockfile)?)
         .map_err(|error| OriginError::reason(format!("Cargo.lock cannot be read: {error}")))?;

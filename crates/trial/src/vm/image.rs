@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -150,9 +149,7 @@ fn digests(folder: &Path) -> std::io::Result<BTreeMap<String, Digest>> {
 }
 
 fn digest(path: &Path) -> std::io::Result<Digest> {
-    let mut hasher = Hasher::default();
-    io::copy(&mut BufReader::with_capacity(1 << 20, fs::File::open(path)?), &mut hasher)?;
-    Ok(hasher.finish().0)
+    Ok(Hasher::read(fs::File::open(path)?)?.0)
 }
 
 #[cfg(test)]
