@@ -1,6 +1,7 @@
 # compare.sh FOLDER FOLDER...: measures what each folder's podman does; in FOLDER/bin and FOLDER/lib/podman are its
-# programs. Leaves NAME.json in HOME for each of the things measured, with a result for each folder, and in
-# `versions` a line for each.
+# programs. Leaves NAME.ROUND.json in HOME for each of the things measured, with a result for each folder, and in
+# `versions` a line for each. Rounds, because a machine is faster in one minute than in the next: each folder's program
+# has its runs in all of them.
 set -eu
 each() { # each WHAT ARGUMENTS...: by each folder's program
 	name=$1 program=$2
@@ -20,7 +21,9 @@ HOME=$HOME/$number XDG_RUNTIME_DIR=/tmp/$number $folder/$program $*"
 		shift
 		set -- "$@" "env $command"
 	done
-	hyperfine --shell none --warmup 3 --min-runs 30 --style none --export-json "$HOME/$name.json" "$@" >/dev/null
+	for round in 1 2 3 4 5 6; do
+		hyperfine --shell none --warmup 2 --runs 10 --style none --export-json "$HOME/$name.$round.json" "$@" >/dev/null
+	done
 }
 
 folders=$*

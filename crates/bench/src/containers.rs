@@ -85,7 +85,7 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     let versions = fs::read_to_string(home.join("versions"))?;
     let names: Vec<_> =
         owners.iter().zip(versions.lines()).map(|(owner, said)| said.replace("podman version", owner)).collect();
-    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, costs(&home.join(format!("{name}.json")))?)));
+    let rows = MEASURED.iter().map(|(what, name)| Ok((*what, costs(&rounds(&home, name)?)?)));
     Part::Containers.write(project, &table(&names, &rows.collect::<Outcome<Vec<_>>>()?))?;
     Ok(())
 }
@@ -111,36 +111,53 @@ struct Cost {
     bytes: f64,
 }
 
-/// Of each folder's command. As hyperfine 2 writes it, which is that suite's.
-fn costs(path: &Path) -> Outcome<Vec<Cost>> {
-    #[derive(Deserialize)]
-    struct Report {
-        results: Vec<Entry>,
+/// What hyperfine 2 writes, which is that suite's.
+#[derive(Deserialize)]
+struct Report {
+    results: Vec<Entry>,
+}
+/// Of one command.
+#[derive(Deserialize)]
+struct Entry {
+    measurements: Vec<Measurement>,
+}
+#[derive(Deserialize)]
+struct Measurement {
+    time_wall_clock: Quantity,
+    memory_peak_resident: Quantity,
+}
+#[derive(Deserialize)]
+struct Quantity {
+    value: f64,
+}
+
+/// What `compare.sh` left of one thing, round by round.
+fn rounds(home: &Path, name: &str) -> Outcome<Vec<Report>> {
+    let mut reports = Vec::new();
+    for round in 1.. {
+        let path = home.join(format!("{name}.{round}.json"));
+        if !path.exists() {
+            break;
+        }
+        reports.push(serde_json::from_str(&fs::read_to_string(path)?)?);
     }
-    #[derive(Deserialize)]
-    struct Entry {
-        measurements: Vec<Measurement>,
-    }
-    #[derive(Deserialize)]
-    struct Measurement {
-        time_wall_clock: Quantity,
-        memory_peak_resident: Quantity,
-    }
-    #[derive(Deserialize)]
-    struct Quantity {
-        value: f64,
-    }
-    let report: Report = serde_json::from_str(&fs::read_to_string(path)?)?;
-    let median = |entry: &Entry, what: fn(&Measurement) -> f64| -> Outcome<f64> {
-        let mut all: Vec<_> = entry.measurements.iter().map(what).collect();
+    Ok(reports)
+}
+
+/// Of each folder's command, over all rounds.
+fn costs(rounds: &[Report]) -> Outcome<Vec<Cost>> {
+    let commands = rounds.first().ok_or("hyperfine left no result")?.results.len();
+    let median = |command: usize, what: fn(&Measurement) -> f64| -> Outcome<f64> {
+        let runs = rounds.iter().filter_map(|round| round.results.get(command)).flat_map(|entry| &entry.measurements);
+        let mut all: Vec<_> = runs.map(what).collect();
         all.sort_by(f64::total_cmp);
-        all.get(all.len() / 2).copied().ok_or_else(|| format!("{}: no run", path.display()).into())
+        all.get(all.len() / 2).copied().ok_or_else(|| "hyperfine counted no run".into())
     };
-    let cost = |entry: &Entry| {
-        let seconds = median(entry, |one| one.time_wall_clock.value)?;
-        Ok(Cost { seconds, bytes: median(entry, |one| one.memory_peak_resident.value)? })
+    let cost = |command| {
+        let seconds = median(command, |one| one.time_wall_clock.value)?;
+        Ok(Cost { seconds, bytes: median(command, |one| one.memory_peak_resident.value)? })
     };
-    report.results.iter().map(cost).collect()
+    (0..commands).map(cost).collect()
 }
 
 fn table(names: &[String], rows: &[(&str, Vec<Cost>)]) -> String {
