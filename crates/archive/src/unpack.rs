@@ -76,7 +76,7 @@ pub fn unpack(archive: &Path, format: Format, to: &Path, limits: Limits) -> Resu
     placer.finish()
 }
 
-fn decoder<'r>(format: Format, file: impl Read + 'r) -> Result<Box<dyn Read + 'r>, UnpackError> {
+pub(crate) fn decoder<'r>(format: Format, file: impl Read + 'r) -> Result<Box<dyn Read + 'r>, UnpackError> {
     Ok(match format {
         Format::TarGz => Box::new(flate2::read::MultiGzDecoder::new(file)),
         Format::TarXz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(file)),

@@ -129,7 +129,7 @@ struct Contents {
 }
 
 /// The lock's entries from which these components are made, each once, in a fixed order.
-fn pins<'a>(graph: &'a Graph, components: &[NodeId]) -> Vec<&'a LockedSource> {
+pub(crate) fn pins<'a>(graph: &'a Graph, components: &[NodeId]) -> Vec<&'a LockedSource> {
     let with_tools = components.iter().flat_map(|id| graph.nodes[*id].tools.iter().chain([id]));
     let all = with_tools.flat_map(|id| sources(graph, *id)).map(|source| &source.locked);
     let sorted: BTreeMap<_, _> = all.map(|locked| ((&locked.name, &locked.version), locked)).collect();

@@ -4,7 +4,7 @@
 //! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, `listing`
 //! asks what is linked into a component's programs, and `assemble` (with `inventory` and `sbom`), `prove` and
 //! `package` make archives. `pins` and `upstream` change the lock, `revise` says
-//! what is to be released again. `factory` is the road through all of them.
+//! what is to be released again, `unlike` what an archive was not built from. `factory` is the road through all of them.
 
 mod assemble;
 mod attach;
@@ -30,6 +30,7 @@ mod schedule;
 mod slots;
 mod supply;
 mod toolchain;
+mod unlike;
 mod upstream;
 
 pub use compose::{EPOCH, LICENSES, TWINS, compose};
@@ -41,6 +42,7 @@ pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};
 pub use prove::prove_tree;
 pub use revise::{Parts, Revised, parts, releases_text, revised};
+pub use unlike::unlike;
 pub use upstream::{
     Advisories, AdvisoryError, BumpError, Bumped, Change, Finding, Place as AskedPlace, Refused, Row, Standing, State,
     advisories, bump, outdated,

@@ -101,6 +101,36 @@ Examples:
         #[arg(long)]
         without_symbols: bool,
     },
+    /// Build archives again where all is different that must not matter, and compare
+    #[command(
+        long_about = "\
+Build archives again where all is different that must not matter, and compare
+
+They are built from the commit that the release.json beside them names, or --commit, or a release's sources, with \
+an empty store, in another folder, as another user on a host of another name, with other numbers of processes, \
+another time zone, locale and umask, and a store in memory, whose folders list their files in another order.",
+        after_help = "\
+Ends with 0 when all are the same, bit for bit, with 5 when one is not: then the first file that differs is shown, \
+where it does, what made it, and the likely cause.
+
+Examples:
+  rst rebuild dist/podman-full-linux-amd64.tar.zst
+  rst rebuild dist/*.tar.zst --processors 1
+  rst rebuild podman-full-linux-amd64.tar.zst --sources podman-v6.0.2-sources.tar.zst"
+    )]
+    Rebuild(RebuildArgs),
+    /// Show what differs first between two archives, and the action that made it
+    #[command(after_help = "\
+Ends with 0 when they are the same, bit for bit, with 5 when they are not.
+
+Example:
+  rst why-not dist/podman-full-linux-amd64.tar.zst other/podman-full-linux-amd64.tar.zst")]
+    WhyNot {
+        /// A .tar.zst or .tar.gz
+        first: PathBuf,
+        /// Another
+        second: PathBuf,
+    },
     /// Raise the revision of every release whose parts (components, Go, Zig) are locked in other versions now
     #[cfg(feature = "release")]
     #[command(after_help = "\
@@ -318,6 +348,38 @@ pub struct BuildArgs {
     /// Build what the component needs, then open a shell where it would be built
     #[arg(long)]
     pub shell: bool,
+}
+
+/// `rst rebuild`
+#[derive(Debug, Args)]
+pub struct RebuildArgs {
+    /// What was built, each a .tar.zst or .tar.gz
+    #[arg(required = true, value_name = "ARCHIVE")]
+    pub archives: Vec<PathBuf>,
+    /// The commit of the checkout to build from [default: that of the release.json beside the archive, or the newest]
+    #[arg(long, value_name = "COMMIT")]
+    pub commit: Option<String>,
+    /// Build from a release's TOOL-vVERSION-sources.tar.zst instead of a checkout
+    #[arg(long, value_name = "FILE", conflicts_with = "commit")]
+    pub sources: Option<PathBuf>,
+    /// Processes at once [default: one more than there are processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Let the build have only this many processors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub processors: Option<u16>,
+    /// Build in the root of another distribution: a folder with its files
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+    /// The archives were packed by `rst build --draft`
+    #[arg(long)]
+    pub draft: bool,
+    /// Keep the store on disk, where there is no memory for it (some 8 GB for podman): the order of files is as always
+    #[arg(long)]
+    pub on_disk: bool,
+    /// Leave what was built, and say where
+    #[arg(long)]
+    pub keep: bool,
 }
 
 #[cfg(feature = "release")]

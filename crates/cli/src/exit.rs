@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use rst_archive::PackedError;
 use rst_build::{AdvisoryError, BuildError, BumpError, PinError};
 use rst_fetch::FetchError;
+use rst_rebuild::RebuildError;
 #[cfg(feature = "release")]
 use rst_release::{PublishError, ReleaseError};
 use rst_sandbox::Error as SandboxError;
@@ -32,6 +34,14 @@ pub enum Exit {
     Host = 7,
     /// Ctrl-C, as shells have it.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// That of another rst, which ended with it.
+    fn of(code: u8) -> Self {
+        let all = [Self::Usage, Self::Source, Self::Build, Self::Proof, Self::Digest, Self::Host, Self::Interrupted];
+        all.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Self::Failed)
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -65,8 +75,32 @@ pub fn code(error: &CommandError) -> Exit {
         #[cfg(feature = "release")]
         CommandError::Verify(error) => verify(error),
         CommandError::Trial(error) => trial(error),
+        CommandError::Packed(error) => packed(error),
+        CommandError::NotIdentical { .. } => Exit::Proof,
+        CommandError::Rebuild(error) => rebuild(error),
         CommandError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
+    }
+}
+
+fn packed(error: &PackedError) -> Exit {
+    match error {
+        PackedError::Unpack(_) => Exit::Failed,
+        PackedError::Name(_) | PackedError::NoManifest(_) | PackedError::Manifest { .. } => Exit::Usage,
+    }
+}
+
+fn rebuild(error: &RebuildError) -> Exit {
+    match error {
+        RebuildError::Packed(error) => packed(error),
+        RebuildError::NotFromSources { .. } | RebuildError::NoCommit { .. } => Exit::Source,
+        RebuildError::NoSources(_)
+        | RebuildError::OtherRecipes { .. }
+        | RebuildError::Project(_)
+        | RebuildError::Graph(_) => Exit::Usage,
+        RebuildError::Refused(_) => Exit::Host,
+        RebuildError::Failed { code } => Exit::of(*code),
+        RebuildError::Unpack(_) | RebuildError::Io(_) => Exit::Failed,
     }
 }
 

@@ -19,6 +19,8 @@ fn main() -> ExitCode {
     rst_sandbox::init_if_asked();
     // And so are the users of a trial.
     rst_trial::act_if_asked();
+    // And who builds elsewhere.
+    rst_rebuild::act_if_asked();
     let arguments = Arguments::parse();
     render::start_log(arguments.global.verbose);
     let format = arguments.global.format;

@@ -41,6 +41,32 @@ impl Setup {
         self.options.format
     }
 
+    /// The options that another rst is given so that it has the same sources and tells the same way.
+    pub fn options_for_another(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+        for mirror in &self.mirrors() {
+            let folder = std::path::Path::new(mirror);
+            // It works in another folder.
+            let absolute = if folder.is_dir() { std::path::absolute(folder).ok() } else { None };
+            add("--mirror", &absolute.map_or(mirror.clone(), |path| path.display().to_string()));
+        }
+        if let Some(mirror) = self.options.debian_mirror.as_ref().or(self.config.debian_mirror.as_ref()) {
+            add("--debian-mirror", mirror);
+        }
+        if self.options.format == Format::Json {
+            add("--format", "json");
+        }
+        if self.options.offline {
+            words.push("--offline".to_owned());
+        }
+        words
+    }
+
+    fn mirrors(&self) -> Vec<String> {
+        if self.options.mirror.is_empty() { &self.config.mirror } else { &self.options.mirror }.clone()
+    }
+
     pub fn project(&self) -> Result<Project, CommandError> {
         let from = self.options.project.clone().unwrap_or_else(|| PathBuf::from("."));
         Ok(Project::find(&from)?)
@@ -81,7 +107,7 @@ impl Setup {
 
     fn fetcher_in(&self, store: &Arc<Store>, project: PathBuf) -> Fetcher {
         let settings = FetchSettings {
-            mirrors: if self.options.mirror.is_empty() { &self.config.mirror } else { &self.options.mirror }.clone(),
+            mirrors: self.mirrors(),
             offline: self.options.offline,
             debian_mirror: self.options.debian_mirror.clone().or(self.config.debian_mirror.clone()),
             project,

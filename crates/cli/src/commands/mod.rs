@@ -8,6 +8,7 @@ mod outdated;
 mod prove;
 #[cfg(feature = "release")]
 mod publish;
+mod rebuild;
 #[cfg(feature = "release")]
 mod release;
 #[cfg(feature = "release")]
@@ -55,7 +56,7 @@ pub enum CommandError {
     #[error(transparent)]
     Store(#[from] rst_store::StoreError),
     #[error(transparent)]
-    Unpack(#[from] rst_archive::UnpackError),
+    Packed(#[from] rst_archive::PackedError),
     #[error("{archive}: {failed} of {claims} claims failed")]
     Proof { archive: String, failed: usize, claims: usize },
     #[cfg(feature = "release")]
@@ -74,6 +75,11 @@ pub enum CommandError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Verify(#[from] rst_sign::VerifyError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Rebuild(#[from] rst_rebuild::RebuildError),
+    #[error("{differing} of {archives} archives came out differently")]
+    NotIdentical { differing: usize, archives: usize },
     #[error(transparent)]
     Trial(#[from] rst_trial::TrialError),
     #[error("{archive}: {failed} of {checks} checks failed{}", many_impossible(*impossible))]
@@ -128,6 +134,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Verify(arguments) => verify::verify(setup, &arguments),
         #[cfg(feature = "release")]
         Command::Publish(arguments) => publish::publish(setup, &arguments),
+        Command::Rebuild(arguments) => rebuild::rebuild(setup, &arguments),
+        Command::WhyNot { first, second } => rebuild::why_not(setup, &first, &second),
         Command::Trial(arguments) => trial::trial(setup, &arguments),
         Command::Lock { sources, remove: false } => lock::lock(setup, &sources),
         Command::Lock { sources, remove: true } => lock::remove(setup, &sources),

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod bumped;
+mod difference;
 mod event;
 mod outdated;
 #[cfg(feature = "release")]
@@ -13,6 +14,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use advisories::advisories;
 pub use bumped::bumped;
+pub use difference::{differences, rebuilt};
 pub use event::reporter;
 pub use outdated::outdated;
 #[cfg(feature = "release")]

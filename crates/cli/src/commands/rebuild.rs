@@ -1,0 +1,49 @@
+//! `rst rebuild`, `rst why-not`.
+
+use std::path::Path;
+
+use rst_model::event::Event;
+use rst_rebuild::{Options, Rebuild, Sources};
+
+use super::CommandError;
+use crate::{args::RebuildArgs, render, setup::Setup};
+
+pub fn rebuild(setup: &Setup, arguments: &RebuildArgs) -> Result<(), CommandError> {
+    let sources = match &arguments.sources {
+        Some(file) => Sources::Archive(file.clone()),
+        None => Sources::Checkout { root: setup.project()?.root, commit: arguments.commit.clone() },
+    };
+    if arguments.on_disk {
+        let message = "the store is on disk: whether the order of files matters is not seen".to_owned();
+        setup.reporter.event(Event::Warning { message });
+    }
+    let build = if arguments.draft { vec!["--draft".to_owned()] } else { Vec::new() };
+    let options = Options {
+        global: setup.options_for_another(),
+        build,
+        jobs: arguments.jobs,
+        processors: arguments.processors.map(usize::from),
+        root: arguments.root.clone(),
+        in_memory: !arguments.on_disk,
+    };
+    let mut scratch = tempfile::Builder::new().prefix("rst-rebuild-").tempdir()?;
+    scratch.disable_cleanup(arguments.keep);
+    let rebuild = Rebuild { archives: arguments.archives.clone(), sources, options };
+    let rebuilt = rebuild.run(scratch.path())?;
+    let kept = arguments.keep.then(|| scratch.path());
+    render::rebuilt(&rebuilt, kept, setup.format())?;
+    match rebuilt.iter().filter(|one| !one.identical).count() {
+        0 => Ok(()),
+        differing => Err(CommandError::NotIdentical { differing, archives: rebuilt.len() }),
+    }
+}
+
+pub fn why_not(setup: &Setup, first: &Path, second: &Path) -> Result<(), CommandError> {
+    let scratch = tempfile::tempdir()?;
+    let compared = rst_rebuild::compare(first, second, scratch.path())?;
+    render::differences(&compared, setup.format())?;
+    match compared.identical {
+        true => Ok(()),
+        false => Err(CommandError::NotIdentical { differing: 1, archives: 1 }),
+    }
+}

@@ -1,0 +1,95 @@
+//! What came of building again, and what differs.
+
+use std::{fmt::Write as _, path::Path};
+
+use rst_rebuild::{Difference, Rebuilt, What};
+
+use super::table::json;
+use crate::{args::Format, commands::CommandError};
+
+/// How many differing files are named.
+const NAMED: usize = 10;
+
+/// What came of each archive.
+pub fn rebuilt(all: &[Rebuilt], kept: Option<&Path>, format: Format) -> Result<(), CommandError> {
+    if format == Format::Json {
+        return json(&serde_json::json!({ "event": "rebuilt", "archives": all, "kept": kept }));
+    }
+    for one in all {
+        print!("{}", words(one));
+    }
+    if let Some(folder) = kept {
+        println!("\nwhat was built is left in {}", folder.display());
+    }
+    Ok(())
+}
+
+/// What two archives differ in.
+pub fn differences(one: &Rebuilt, format: Format) -> Result<(), CommandError> {
+    match format {
+        Format::Json => json(&serde_json::json!({ "event": "compared", "archive": one })),
+        Format::Human => {
+            print!("{}", words(one));
+            Ok(())
+        }
+    }
+}
+
+fn words(one: &Rebuilt) -> String {
+    let name = one.archive.display();
+    if one.identical {
+        return format!("{name}: identical, SHA-256 {}\n", one.sha256);
+    }
+    let Some(first) = one.differences.first() else {
+        return match one.same_tar {
+            true => format!("{name}: the same tar, compressed otherwise (one of them is a draft, or of another rst)\n"),
+            false => format!("{name}: the same files; the tar's own headers differ (order, owners, times)\n"),
+        };
+    };
+    let mut text = format!("{name}: {} files differ, first {}\n", one.differences.len(), first.path);
+    text.push_str(&detail(first));
+    for other in one.differences.iter().skip(1).take(NAMED) {
+        let _ = writeln!(text, "  then     {}", other.path);
+    }
+    let more = one.differences.len().saturating_sub(NAMED + 1);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more");
+    }
+    let again = one.again.display();
+    let _ = writeln!(text, "  to see all: diffoscope {name} {again}");
+    text
+}
+
+fn detail(difference: &Difference) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<9}{value}");
+    };
+    match &difference.what {
+        What::OnlyFirst => line("where", "only the first has it"),
+        What::OnlySecond => line("where", "only the second has it"),
+        What::Kind { first, second } => {
+            line("first", first);
+            line("second", second);
+        }
+        What::Bytes { section, offset, first, second, cause } => {
+            match section {
+                Some(section) => line("where", &format!("section {section}, byte {offset} of it")),
+                None => line("where", &format!("byte {offset}")),
+            }
+            line("first", first);
+            line("second", second);
+            line("cause", cause.as_deref().unwrap_or("unknown"));
+        }
+    }
+    if let Some(made) = &difference.made_by {
+        match made.first == made.second {
+            true => line("made by", &format!("{}, action {} both times", made.component, made.first)),
+            false => line("made by", &format!("{}, actions {} and {}", made.component, made.first, made.second)),
+        }
+        for input in &made.inputs {
+            line("given", input);
+        }
+    }
+    text
+}

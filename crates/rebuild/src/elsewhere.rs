@@ -1,0 +1,188 @@
+//! Another place to build at: the same machine, where all is different that must not show in what is built.
+//!
+//! The running program is started again, since only a process of one thread may enter a user namespace. That one is
+//! another user on another host, with a store in memory, and starts what is to be done there.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use fs_err as fs;
+use nix::{
+    errno::Errno,
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, CpuSet, sched_setaffinity, unshare},
+    sys::{
+        prctl,
+        signal::Signal,
+        stat::{Mode, umask},
+    },
+    unistd::{Pid, chdir, getegid, geteuid, pivot_root, sethostname},
+};
+use serde::{Deserialize, Serialize};
+
+/// First argument of the process that goes there; the second is its order, a file.
+const ROLE: &str = "__elsewhere";
+/// The exit code of that process when the kernel refuses it something, which it tells in the file `refused`.
+const REFUSED: u8 = 125;
+
+/// What is different, and what is done there.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Elsewhere {
+    /// A folder that is there and becomes the place.
+    pub folder: PathBuf,
+    /// The host's name.
+    pub host: String,
+    /// The user's and group's id.
+    pub id: u32,
+    /// Permission bits that new files lack.
+    pub umask: u32,
+    /// How many processors there are; absent: all.
+    pub processors: Option<usize>,
+    /// A folder whose files lie in memory, listed in another order than a disk's.
+    pub memory: Option<PathBuf>,
+    /// A folder that is the root; absent: the host's.
+    pub root: Option<PathBuf>,
+    /// What is done, until something fails.
+    pub errands: Vec<Errand>,
+}
+
+/// A call of this program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Errand {
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its whole environment; absent: the one that rst has.
+    pub env: Option<BTreeMap<String, String>>,
+}
+
+/// How it ended there.
+pub(crate) enum Ended {
+    /// With this code.
+    Code(u8),
+    /// Before anything was done.
+    Refused(String),
+}
+
+impl Elsewhere {
+    /// Goes there, and waits.
+    pub(crate) fn go(&self) -> std::io::Result<Ended> {
+        let order = self.folder.join("order.json");
+        fs::write(&order, serde_json::to_vec(self).expect("plain data"))?;
+        let own = std::env::current_exe()?;
+        let status = Command::new(own).arg0("rst").arg(ROLE).arg(&order).status()?;
+        Ok(match code(status) {
+            REFUSED => Ended::Refused(fs::read_to_string(self.refused()).unwrap_or_default()),
+            code => Ended::Code(code),
+        })
+    }
+
+    fn refused(&self) -> PathBuf {
+        self.folder.join("refused")
+    }
+
+    fn enter(&self) -> Result<(), String> {
+        let (uid, gid) = (geteuid(), getegid());
+        let refused = |what: &str| {
+            let what = what.to_owned();
+            move |errno: Errno| format!("{what}: {errno}")
+        };
+        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
+            .map_err(refused("namespaces cannot be made"))?;
+        // After unshare, which may clear it.
+        prctl::set_pdeathsig(Signal::SIGKILL).map_err(refused("parent death signal"))?;
+        let id = self.id;
+        for (file, text) in [
+            ("/proc/self/setgroups", "deny".to_owned()),
+            ("/proc/self/uid_map", format!("{id} {uid} 1")),
+            ("/proc/self/gid_map", format!("{id} {gid} 1")),
+        ] {
+            fs::write(file, text).map_err(|error| error.to_string())?;
+        }
+        sethostname(&self.host).map_err(refused("host name"))?;
+        let nothing = None::<&str>;
+        mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).map_err(refused("mounts"))?;
+        if let Some(memory) = &self.memory {
+            mount(Some("tmpfs"), memory, Some("tmpfs"), MsFlags::empty(), Some("size=80%"))
+                .map_err(refused("a file system in memory"))?;
+        }
+        if let Some(processors) = self.processors {
+            let mut set = CpuSet::new();
+            for processor in 0..processors {
+                set.set(processor).map_err(refused("processors"))?;
+            }
+            sched_setaffinity(Pid::from_raw(0), &set).map_err(refused("processors"))?;
+        }
+        if let Some(root) = &self.root {
+            self.change_root(root).map_err(refused("another root"))?;
+        }
+        umask(Mode::from_bits_truncate(self.umask));
+        Ok(())
+    }
+
+    /// Makes a folder the root; the place itself, processes and devices are seen there where they were.
+    fn change_root(&self, root: &Path) -> nix::Result<()> {
+        let nothing = None::<&str>;
+        let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+        mount(Some(root), root, nothing, bind, nothing)?;
+        for seen in [Path::new("/proc"), Path::new("/dev"), Path::new("/sys"), &self.folder] {
+            let at = root.join(seen.strip_prefix("/").unwrap_or(seen));
+            fs::create_dir_all(&at).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+            mount(Some(seen), &at, nothing, bind, nothing)?;
+        }
+        chdir(root)?;
+        // The old root lies over the new one until it is taken away.
+        pivot_root(".", ".")?;
+        umount2(".", MntFlags::MNT_DETACH)?;
+        chdir("/")
+    }
+}
+
+/// Goes elsewhere when this process was started for it, and then does not come back. To be called in `main` while there
+/// is one thread.
+pub fn act_if_asked() {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(role), Some(order)) = (arguments.next(), arguments.next()) else {
+        return;
+    };
+    if role != ROLE {
+        return;
+    }
+    std::process::exit(act(Path::new(&order)).into());
+}
+
+fn act(order: &Path) -> u8 {
+    let Ok(text) = fs::read(order) else { return REFUSED };
+    let Ok(elsewhere) = serde_json::from_slice::<Elsewhere>(&text) else { return REFUSED };
+    // Copied, since another root has other files.
+    let own = elsewhere.folder.join("rst");
+    let entered = fs::copy("/proc/self/exe", &own).map_err(|error| error.to_string()).and_then(|_| elsewhere.enter());
+    if let Err(reason) = entered {
+        let _ = fs::write(elsewhere.refused(), reason);
+        return REFUSED;
+    }
+    for errand in &elsewhere.errands {
+        let mut command = Command::new(&own);
+        if let Some(env) = &errand.env {
+            command.env_clear().envs(env);
+        }
+        match command.args(&errand.arguments).current_dir(&elsewhere.folder).status().map(code) {
+            Ok(0) => {}
+            Ok(code) => return code,
+            Err(error) => {
+                let _ = fs::write(elsewhere.refused(), format!("{}: {error}", own.display()));
+                return REFUSED;
+            }
+        }
+    }
+    0
+}
+
+/// As shells have it.
+fn code(status: ExitStatus) -> u8 {
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+    u8::try_from(status.code().or(signal).unwrap_or(1)).unwrap_or(1)
+}
