@@ -14,7 +14,7 @@ use rst_model::{
     event::{Event, Reporter},
 };
 use rst_sandbox::{Cancel, Mount, MountSource, Spec};
-use rst_store::{ActionResult, Held, Scratch, Store};
+use rst_store::{ActionResult, Held, Scratch, Store, Working};
 
 use crate::{
     bare,
@@ -169,11 +169,12 @@ impl Executor<'_> {
     }
 
     /// One Go build at a time for a cache: two would compile the same packages twice.
-    fn hold_cache(&self, action: &Action) -> Result<Option<Held>, BuildError> {
+    fn hold_cache(&self, action: &Action) -> Result<Option<(Working, Held)>, BuildError> {
         match &action.cache {
             Some(cache) if self.warm => {
-                let name = format!("{}-{}", cache.name, cache.validity.short());
-                Ok(Some(self.store.hold(&name)?))
+                let held = self.store.hold(&format!("{}-{}", cache.name, cache.validity.short()))?;
+                let working = self.store.work_in(&self.store.cache(&cache.name, cache.validity)?)?;
+                Ok(Some((working, held)))
             }
             _ => Ok(None),
         }

@@ -65,6 +65,10 @@ fn is_time(first: &[u8], second: &[u8], offset: usize) -> bool {
     let at = offset - offset % 4;
     let number = |bytes: &[u8]| {
         let four: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+        // Four letters are a number of that size, too.
+        if four.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            return None;
+        }
         Some(u64::from(u32::from_le_bytes(four)))
     };
     [number(first), number(second)].iter().all(|number| number.is_some_and(|number| TIMES.contains(&number)))
@@ -106,6 +110,7 @@ mod tests {
     #[test]
     fn nothing_is_said_where_nothing_is_known() {
         assert_eq!(likely(&[1, 2, 3], &[1, 9, 3], 1, &[]), None);
+        assert_eq!(likely(b"libc", b"cont", 0, &[]), None);
     }
 
     proptest::proptest! {

@@ -202,6 +202,7 @@ fn made_by(path: &RelPath, first: &Manifest, second: &Manifest) -> Option<MadeBy
             inputs.push(format!("{what}: {a}, {b}"));
         }
     };
+    differs("platform", &first.platform, &second.platform);
     differs("version", &a.version, &b.version);
     differs("source", &a.source.short(), &b.source.short());
     differs("recipe", &a.recipe.short(), &b.recipe.short());

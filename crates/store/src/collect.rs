@@ -152,7 +152,7 @@ fn size(path: &Path) -> u64 {
         .sum()
 }
 
-fn remove(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     let removed = if path.is_dir() { remove_tree(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! trees/DIGEST/        read-only files, all with one modification time
-//! trees/DIGEST.list    the canonical listing; written last, so its presence means "whole"
+//! trees/DIGEST.list    the canonical listing; written last, so its presence means "whole", its time since when
 //! blobs/DIGEST         single files
 //! actions/KEY.json     what an action left
 //! logs/KEY.log         what it printed
@@ -21,9 +21,14 @@ mod error;
 mod publish;
 mod record;
 mod scratch;
+mod touched;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use fs_err as fs;
 use rst_model::{Digest, Listing};
@@ -33,6 +38,7 @@ pub use collect::{Collected, Verified};
 pub use error::StoreError;
 pub use record::ActionResult;
 pub use scratch::{Held, Scratch};
+pub use touched::Working;
 pub use tree::{MTIME, scan};
 
 /// An opened store.
@@ -41,6 +47,8 @@ pub struct Store {
     root: PathBuf,
     /// Shared while the store is in use, so that nobody collects under our feet.
     in_use: Held,
+    /// Trees and blobs that this process has found untouched.
+    sound: Mutex<BTreeSet<Digest>>,
 }
 
 impl Store {
@@ -52,7 +60,7 @@ impl Store {
         let root = fs::canonicalize(root)?;
         let in_use = Held::shared(&root.join("in-use.lock"))?;
         scratch::clear_stale(&root.join("tmp"))?;
-        Ok(Self { root, in_use })
+        Ok(Self { root, in_use, sound: Mutex::default() })
     }
 
     /// Where it lies.
@@ -65,9 +73,9 @@ impl Store {
         Scratch::new(&self.root.join("tmp"))
     }
 
-    /// Whether a tree is here, whole.
+    /// Whether a tree is here, whole. One that somebody has changed is removed.
     pub fn has_tree(&self, tree: Digest) -> bool {
-        used_now(&self.list_path(tree)) && used_now(&self.tree_path(tree))
+        used_now(&self.list_path(tree)) && used_now(&self.tree_path(tree)) && self.is_sound_tree(tree)
     }
 
     /// The folder of a tree. Read only.
@@ -93,9 +101,9 @@ impl Store {
         Ok(digest)
     }
 
-    /// Whether a blob is here.
+    /// Whether a blob is here. One that somebody has changed is removed.
     pub fn has_blob(&self, blob: Digest) -> bool {
-        used_now(&self.blob_path(blob))
+        used_now(&self.blob_path(blob)) && self.is_sound_blob(blob)
     }
 
     /// The file of a blob. Read only.

@@ -11,7 +11,7 @@ use crate::{Store, StoreError, tree};
 /// A file as it was when it was known to be a copy of a blob: with the same inode, size and times (of
 /// change too, which no program can set) it still is.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
+pub(crate) struct Stamp {
     blob: Digest,
     inode: u64,
     size: u64,
@@ -20,7 +20,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(blob: Digest, file: &Path) -> Option<Self> {
+    pub(crate) fn of(blob: Digest, file: &Path) -> Option<Self> {
         let metadata = fs::metadata(file).ok()?;
         Some(Self {
             blob,

@@ -13,7 +13,7 @@ use nix::sys::{
 use rayon::prelude::*;
 use rst_model::{Digest, Entry, Hasher, Kind, Listing, RelPath};
 
-use crate::{Mode, Store, StoreError, scratch::remove_tree};
+use crate::{Mode, Store, StoreError, collect::remove, scratch::remove_tree};
 
 /// The modification time of every file in the store and in every work folder, in seconds since 1970:
 /// 1980-01-01, the oldest that zip files can tell. One time for all, since `make` remakes what is
@@ -101,17 +101,28 @@ impl Store {
         }
         let place = self.tree_path(digest);
         if let Err(error) = fs::rename(folder, &place) {
-            // Another process was faster: its tree is the same tree.
+            // Another process was faster, or was killed before it had listed its tree.
             if !place.exists() {
                 return Err(error.into());
             }
-            remove_tree(folder)?;
+            match scan(&place) {
+                Ok(there) if there.digest() == digest => remove_tree(folder)?,
+                _ => {
+                    remove(&place)?;
+                    fs::rename(folder, &place)?;
+                }
+            }
         }
+        self.list(listing)
+    }
+
+    /// Writes a tree's listing: from now on it counts.
+    pub(crate) fn list(&self, listing: &Listing) -> Result<(), StoreError> {
         let scratch = self.scratch()?;
         let part = scratch.path().join("list");
         fs::write(&part, listing.to_text())?;
         fs::File::open(&part)?.sync_all()?;
-        fs::rename(part, self.list_path(digest))?;
+        fs::rename(part, self.list_path(listing.digest()))?;
         Ok(())
     }
 }

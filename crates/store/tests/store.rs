@@ -133,3 +133,94 @@ fn write(top: &Path, files: &std::collections::BTreeMap<String, Vec<u8>>) {
         fs::write(top.join(name), bytes).unwrap();
     }
 }
+
+/// Somebody else's hand on a file of a tree, in place.
+fn change(store: &Store, tree: Digest, name: &str, text: &str) {
+    let file = store.tree_path(tree).join(name);
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    fs::write(&file, text).unwrap();
+}
+
+/// As the next process sees it: this one has looked already.
+fn again(folder: &tempfile::TempDir) -> Store {
+    Store::open(&folder.path().join("store")).unwrap()
+}
+
+#[test]
+fn a_changed_tree_is_not_used_and_goes() {
+    type Damage = fn(&Store, Digest);
+    let damages: [Damage; 5] = [
+        |store, tree| change(store, tree, "a", "2"),
+        |store, tree| change(store, tree, "b/c", ""),
+        |store, tree| fs::remove_file(store.tree_path(tree).join("a")).unwrap(),
+        |store, tree| fs::write(store.tree_path(tree).join("new"), "").unwrap(),
+        |store, tree| fs::remove_dir_all(store.tree_path(tree).join("b")).unwrap(),
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let (folder, store) = open();
+        let tree = adopt(&store, &[("a", "1"), ("b/c", "1")]);
+        assert!(store.has_tree(tree));
+        std::thread::sleep(Duration::from_millis(20));
+        damage(&store, tree);
+        let next = again(&folder);
+        assert!(!next.has_tree(tree), "damage {number}");
+        assert!(!next.tree_path(tree).exists());
+        assert_eq!(adopt(&next, &[("a", "1"), ("b/c", "1")]), tree);
+        assert!(again(&folder).has_tree(tree));
+    }
+}
+
+#[test]
+fn a_tree_that_was_touched_and_is_whole_is_used() {
+    let (folder, store) = open();
+    let tree = adopt(&store, &[("a", "1")]);
+    std::thread::sleep(Duration::from_millis(20));
+    change(&store, tree, "a", "1");
+    assert!(again(&folder).has_tree(tree));
+}
+
+#[test]
+fn a_changed_listing_is_written_anew() {
+    let (folder, store) = open();
+    let tree = adopt(&store, &[("a", "1")]);
+    let listing = store.listing(tree).unwrap();
+    let list = store.tree_path(tree).with_extension("list");
+    let text = fs::read_to_string(&list).unwrap();
+    let digit = if text.contains('0') { text.replacen('0', "1", 1) } else { text.replacen('1', "0", 1) };
+    fs::write(&list, digit).unwrap();
+    let next = again(&folder);
+    assert!(next.has_tree(tree));
+    assert_eq!(next.listing(tree).unwrap(), listing);
+}
+
+#[test]
+fn a_changed_blob_is_not_used_and_goes() {
+    let (folder, store) = open();
+    let scratch = store.scratch().unwrap();
+    let file = scratch.path().join("file");
+    fs::write(&file, "text").unwrap();
+    let blob = store.put_blob(&file).unwrap();
+    assert!(again(&folder).has_blob(blob) && again(&folder).has_blob(blob));
+    std::thread::sleep(Duration::from_millis(20));
+    let path = store.blob_path(blob);
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    fs::write(&path, "test").unwrap();
+    assert!(!again(&folder).has_blob(blob) && !path.exists());
+}
+
+#[test]
+fn what_was_changed_in_a_cache_while_nobody_worked_in_it_goes() {
+    let (folder, store) = open();
+    let cache = store.cache("go-build", Digest::of("tools")).unwrap();
+    {
+        let _working = store.work_in(&cache).unwrap();
+        fs::create_dir(cache.join("00")).unwrap();
+        fs::write(cache.join("00/kept"), "1").unwrap();
+        fs::write(cache.join("00/changed"), "1").unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    fs::write(cache.join("00/changed"), "2").unwrap();
+    let next = again(&folder);
+    let _working = next.work_in(&cache).unwrap();
+    assert!(cache.join("00/kept").exists() && !cache.join("00/changed").exists());
+}
