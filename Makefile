@@ -1,5 +1,5 @@
 # Doors: each target is one call. The work is done by rst (crates/) and cargo.
-.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test trial bench bench-containers
+.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test trial soak rebuild-test bench bench-usual bench-containers
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,8 +30,17 @@ test: install-test-deps check ## All of check, and real builds, proofs and conta
 trial: install-test-deps ## Try podman from dist/ on this host and in all virtual machines
 	@./scripts/trial.sh
 
+soak: install-deps ## Build 200 times (ROUNDS) while processes are killed, disks full and files damaged
+	@RST_SOAK_ROUNDS=$(or $(ROUNDS),200) cargo test --locked --workspace --test soak -- --ignored --nocapture
+
+rebuild-test: install-test-deps ## Build all archives of dist/ again, elsewhere and otherwise, and compare bit for bit
+	@./scripts/rebuild-test.sh
+
 bench: install-deps ## Measure builds, and write docs/benchmarks.md
 	@cargo run --locked --quiet --release -p rst-bench
+
+bench-usual: install-test-deps ## Measure C components beside builds by the distribution's gcc; for root
+	@cargo run --locked --quiet --release -p rst-bench -- usual
 
 bench-containers: install-test-deps ## Measure dist/'s podman beside Debian's, and write docs/benchmarks.md; for root
 	@cargo run --locked --quiet --release -p rst-bench -- $(or $(ARCHIVES),dist/podman-full-linux-$(shell dpkg --print-architecture).tar.zst)

@@ -1,10 +1,12 @@
 //! `make bench`: whole builds by the real `rst`, from cold to nothing at all to do, and what they leave.
-//! `make bench-containers`: what they leave, at work. Both write docs/benchmarks.md. Nothing here passes or fails:
-//! machines differ, and a person compares.
+//! `make bench-containers`: what they leave, at work. `make bench-usual`: beside builds by gcc. All write
+//! docs/benchmarks.md. Nothing here passes or fails: machines differ, and a person compares.
 
 mod containers;
+mod critical;
 mod report;
 mod run;
+mod usual;
 
 use std::{
     error::Error,
@@ -26,7 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = fs::canonicalize(root)?;
     let archives: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    if archives.is_empty() { builds(&root) } else { containers::compare(&root, &archives) }
+    match archives.first().and_then(|first| first.to_str()) {
+        None => builds(&root),
+        Some("usual") => usual::compare(&root),
+        Some(_) => containers::compare(&root, &archives),
+    }
 }
 
 fn builds(root: &Path) -> Result<(), Box<dyn Error>> {
@@ -61,7 +67,13 @@ fn builds(root: &Path) -> Result<(), Box<dyn Error>> {
         Line::new(&format!("nothing changed (median of {REPEATS})"), &one, idle),
         Line::new("one C component changed (a define of conmon), --draft", &draft, change),
     ];
+    let graph = rst.output(root, &store, &dist, &["graph", "podman-full", "--format", "json"])?;
+    let summary = rst.output(root, &store, &dist, &[&one[..], &["--format", "json"]].concat())?;
+    let last = summary.lines().last().ok_or("rst printed nothing")?;
+    let critical =
+        critical::table(&serde_json::from_str::<Vec<critical::Node>>(graph.trim())?, &serde_json::from_str(last)?)?;
     Part::Builds.write(root, &tables(&lines, &sizes))?;
+    Part::Critical.write(root, &critical)?;
     Ok(())
 }
 

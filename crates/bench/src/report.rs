@@ -35,8 +35,12 @@ pub struct Size {
 pub enum Part {
     /// `make bench`
     Builds,
+    /// `make bench`, from the times of its actions
+    Critical,
     /// `make bench-containers`
     Containers,
+    /// `make bench-usual`
+    Usual,
 }
 
 impl Part {
@@ -44,7 +48,9 @@ impl Part {
     pub fn write(self, root: &Path, figures: &str) -> io::Result<()> {
         let command = match self {
             Self::Builds => "make bench",
+            Self::Critical => "make bench, on other machines",
             Self::Containers => "make bench-containers",
+            Self::Usual => "make bench-usual",
         };
         let mark = |what: &str| format!("<!-- made by `{command}`: {what} -->");
         let (begin, end) = (mark("begin"), mark("end"));

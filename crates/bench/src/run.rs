@@ -33,6 +33,30 @@ impl Rst {
         Ok(Self(target.join("release/rst")))
     }
 
+    /// What it prints, in a project, with a store.
+    pub fn output(
+        &self,
+        project: &Path,
+        store: &Path,
+        dist: &Path,
+        arguments: &[&str],
+    ) -> Result<String, Box<dyn Error>> {
+        let output = self.command(project, store, dist, arguments).stderr(Stdio::inherit()).output()?;
+        match output.status.success() {
+            true => Ok(String::from_utf8(output.stdout)?),
+            false => Err(format!("rst {}: {}", arguments.join(" "), output.status).into()),
+        }
+    }
+
+    fn command(&self, project: &Path, store: &Path, dist: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(arguments).arg("--project").arg(project).arg("--store").arg(store);
+        if arguments.contains(&"build") {
+            command.arg("--dist").arg(dist);
+        }
+        command
+    }
+
     /// Runs it to its end, in a project, with a store.
     pub fn run(
         &self,
@@ -41,13 +65,9 @@ impl Rst {
         dist: &Path,
         arguments: &[&str],
     ) -> Result<Measured, Box<dyn Error>> {
-        let mut command = Command::new(&self.0);
-        command.args(arguments).arg("--project").arg(project).arg("--store").arg(store).stdout(Stdio::null());
-        if arguments.contains(&"build") {
-            command.arg("--dist").arg(dist);
-        }
+        let mut command = self.command(project, store, dist, arguments);
         let begun = Instant::now();
-        let mut child = command.spawn()?;
+        let mut child = command.stdout(Stdio::null()).spawn()?;
         let status = format!("/proc/{}/status", child.id());
         let mut peak_kb = 0;
         let end = loop {

@@ -84,6 +84,8 @@ pub struct BuiltComponent {
     pub source: String,
     /// Wall time of the build that made it, in seconds.
     pub seconds: f64,
+    /// CPU time of all its processes, in seconds.
+    pub cpu_seconds: f64,
     /// Whether it was there already.
     pub cached: bool,
     /// Of its output, in bytes.
@@ -373,6 +375,7 @@ impl Factory<'_> {
             step: step_of(graph, id),
             source: graph.nodes[id].sources.own.locked.origins.first().map(|o| o.place.to_string()).unwrap_or_default(),
             seconds: result.seconds,
+            cpu_seconds: result.cpu_seconds,
             cached: found.contains(&id),
             size: self.store.listing(result.output).map(|listing| listing.size()).unwrap_or_default(),
             output: result.output,

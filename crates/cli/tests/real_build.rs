@@ -4,7 +4,6 @@
 mod fixture;
 
 use std::{
-    collections::BTreeMap,
     path::Path,
     process::{Child, Command},
     time::{Duration, Instant},
@@ -174,34 +173,6 @@ fn a_changed_header_gives_the_same_bytes_warm_and_cold() {
     }
     fs::remove_dir_all(world.store().join("trees").join(&warm)).unwrap();
     assert_eq!(world.output("asker", &["--cold"]), warm);
-}
-
-/// Every output of a build by its component, and every archive by its name, with their digests.
-fn everything(world: &World, arguments: &[&str]) -> BTreeMap<String, String> {
-    let run = world.rst([&["build", "--format", "json"], arguments].concat()).exits(0);
-    let summary: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let list = |name: &str| summary["built"][name].as_array().unwrap().clone();
-    let components = list("components").into_iter().map(|line| (text(&line["name"]), text(&line["output"])));
-    let archives = list("archives").into_iter().map(|line| {
-        let path = text(&line["path"]);
-        (path.rsplit('/').next().unwrap().to_owned(), text(&line["sha256"]))
-    });
-    components.chain(archives).collect()
-}
-
-/// All C components for this machine, and skopeo for the other kind, with its archives.
-#[test]
-#[ignore = "needs the real build root: make test runs it"]
-fn from_another_folder_with_cold_caches_come_the_same_bytes() {
-    let (here, there) = (World::of_this_project(), World::of_this_project_apart());
-    let other = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
-    for arguments in [&["crun", "conmon", "fuse-overlayfs", "passt", "catatonit"][..], &["skopeo", "--platform", other]]
-    {
-        let (one, two) = (everything(&here, arguments), everything(&there, &[arguments, &["--jobs", "3"]].concat()));
-        assert!(one.len() >= 4, "{one:?}");
-        assert_eq!(one, two);
-    }
 }
 
 /// The host's own tools are used, so what comes out is another thing, whatever its bytes.

@@ -92,6 +92,7 @@ pub fn graph(graph: &Graph, survey: &Survey, format: Format) -> Result<(), Comma
                 serde_json::json!({
                     "name": node.component.name, "version": node.component.version,
                     "platform": node.platform, "cached": cached, "needs": needs,
+                    "source": node.sources.own.locked.tree,
                 })
             })
             .collect();

@@ -1,0 +1,144 @@
+//! `make bench-usual`: what our way costs: C components built by rst, and the same sources built as anybody builds them,
+//! by a distribution's gcc with its libraries, in one run on one machine.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use rst_trial::DebianRoot;
+use serde::Deserialize;
+
+use crate::{report::Part, run::Rst};
+
+/// What the distribution has for it.
+const PACKAGES: [&str; 19] = [
+    "gcc",
+    "g++",
+    "make",
+    "libc6-dev",
+    "autoconf",
+    "automake",
+    "libtool",
+    "pkgconf",
+    "gperf",
+    "python3",
+    "meson",
+    "ninja-build",
+    "libseccomp-dev",
+    "libcap-dev",
+    "libsystemd-dev",
+    "libglib2.0-dev",
+    "libfuse3-dev",
+    "libjson-c-dev",
+    "iproute2",
+];
+
+const AUTOTOOLS: &str = "autoreconf -fi >/dev/null 2>&1 && ./configure >/dev/null && make -j2";
+const MESON: &str = "meson setup o >/dev/null && ninja -C o";
+/// Components, and how their README says that they are built.
+const COMPONENTS: [(&str, &str); 9] = [
+    ("catatonit", AUTOTOOLS),
+    ("libcap", "make -j2 -C libcap libcap.a"),
+    ("libseccomp", AUTOTOOLS),
+    ("pcre2", AUTOTOOLS),
+    ("libfuse", MESON),
+    ("conmon", "make -j2 bin/conmon"),
+    ("crun", AUTOTOOLS),
+    ("fuse-overlayfs", AUTOTOOLS),
+    ("passt", "make -j2"),
+];
+
+/// `rst build --format json`, its last line.
+#[derive(Deserialize)]
+struct Summary {
+    built: Built,
+}
+#[derive(Deserialize)]
+struct Built {
+    components: Vec<Component>,
+}
+#[derive(Deserialize)]
+struct Component {
+    name: String,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Builds all in both ways and writes the table.
+pub fn compare(project: &Path) -> Outcome {
+    let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
+    let (store, dist) = (work.path().join("store"), work.path().join("dist"));
+    let rst = Rst::build(project)?;
+    let names = COMPONENTS.map(|(name, _)| name);
+    rst.run(project, &store, &dist, &[&["fetch"][..], &names].concat())?;
+    let text = rst.output(project, &store, &dist, &[&["build"][..], &names, &["--format", "json"]].concat())?;
+    let summary: Summary = serde_json::from_str(text.lines().last().ok_or("rst printed nothing")?)?;
+    let ours: BTreeMap<_, _> = summary.built.components.into_iter().map(|one| (one.name.clone(), one)).collect();
+
+    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES)?;
+    let mut text = String::from(
+        "\n| | rst: seconds | CPU seconds | gcc: seconds | CPU seconds | CPU, ratio |\n|---|---|---|---|---|---|\n",
+    );
+    for (name, build) in COMPONENTS {
+        let source = rst.output(project, &store, &dist, &["graph", name, "--format", "json"])?;
+        let graph: Vec<GraphNode> = serde_json::from_str(source.trim())?;
+        let tree = graph.iter().find(|node| node.name == name).ok_or("not in its own graph")?.source.clone();
+        let tree: PathBuf = store.join("trees").join(tree);
+        let (seconds, cpu_seconds) = usual(&root, &tree, name, build)?;
+        let own = ours.get(name).ok_or_else(|| format!("{name} was not built"))?;
+        let ratio = own.cpu_seconds / cpu_seconds;
+        let _ = writeln!(
+            text,
+            "| {name} | {:.1} | {:.1} | {seconds:.1} | {cpu_seconds:.1} | {ratio:.1} |",
+            own.seconds, own.cpu_seconds
+        );
+    }
+    text.push('\n');
+    Part::Usual.write(project, &text)?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct GraphNode {
+    name: String,
+    source: String,
+}
+
+/// Builds a source there: wall and CPU time, in seconds.
+fn usual(root: &DebianRoot, tree: &Path, name: &str, build: &str) -> Outcome<(f64, f64)> {
+    let at = format!("/src/{name}");
+    let copy = root.outside(&at);
+    crate::run::copy(tree, &copy)?;
+    run(Command::new("chmod").args(["-R", "u+w"]).arg(&copy))?;
+    let mut world = Command::new("unshare");
+    world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]);
+    let enter = root.entering();
+    world.arg(enter.get_program()).args(enter.get_args());
+    // time: the shell's, which counts children.
+    let script = format!("cd {at} && {{ {build} ; }} >/dev/null 2>/log-{name} && times >/times-{name}");
+    let begun = Instant::now();
+    run(world.args(["bash", "-c", &script]))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let times = fs_err::read_to_string(root.outside(&format!("/times-{name}")))?;
+    // The second line is of the children: user and system, each as 0m1.234s.
+    let children = times.lines().nth(1).ok_or("bash's times printed one line")?;
+    let mut cpu_seconds = 0.0;
+    for word in children.split_whitespace() {
+        let (minutes, rest) = word.trim_end_matches('s').split_once('m').ok_or("no time")?;
+        cpu_seconds += minutes.parse::<f64>()? * 60.0 + rest.parse::<f64>()?;
+    }
+    eprintln!("{name}: {seconds:.1} s, {cpu_seconds:.1} CPU-s");
+    Ok((seconds, cpu_seconds))
+}
+
+fn run(command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display()).into()) }
+}
