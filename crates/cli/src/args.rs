@@ -371,6 +371,9 @@ pub struct RebuildArgs {
     /// Build in the root of another distribution: a folder with its files
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
+    /// Build with another build root, a folder with its files: what archives say of theirs is not compared then
+    #[arg(long, value_name = "FOLDER")]
+    pub build_root: Option<PathBuf>,
     /// The archives were packed by `rst build --draft`
     #[arg(long)]
     pub draft: bool,

@@ -28,7 +28,7 @@ const COMPARED: [&str; 3] = ["catatonit", "libcap", "mimalloc"];
 /// An ordinary user, when root runs this.
 const USER: u32 = 54_399;
 /// Nothing takes longer, or it hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 struct Soak {
     world: World,
@@ -278,6 +278,7 @@ fn whatever_happens_the_next_build_is_right() {
     let rounds = number("RST_SOAK_ROUNDS").unwrap_or(6);
     let seed = number("RST_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..));
     let mut soak = Soak::new();
+    println!("a build takes {:.1} s here", soak.usual.as_secs_f64());
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     let begun = Instant::now();
     for round in 0..rounds {
@@ -293,10 +294,12 @@ fn whatever_happens_the_next_build_is_right() {
         // Each in turn from a random one on, so that a few rounds have all.
         let (name, act) = kinds[usize::try_from(seed % 5).unwrap()];
         println!("round {round}: {name} (RST_SOAK_SEED={seed})");
+        let now = Instant::now();
         let library = soak.rng.u32(..4) == 0;
         soak.renew(library);
         act(&mut soak);
         soak.all_is_well();
+        println!("  {:.0} s", now.elapsed().as_secs_f64());
         *counts.entry(name).or_default() += 1;
     }
     println!("{rounds} rounds in {:.0} s: {counts:?}", begun.elapsed().as_secs_f64());

@@ -44,10 +44,12 @@ pub(crate) struct Elsewhere {
     pub processors: Option<usize>,
     /// A folder whose files lie in memory, listed in another order than a disk's.
     pub memory: Option<PathBuf>,
-    /// A folder that is the root; absent: the host's.
+    /// What is done first, with all that the host has.
+    pub before: Vec<Errand>,
+    /// A folder that is the root from then on; absent: the host's.
     pub root: Option<PathBuf>,
-    /// What is done, until something fails.
-    pub errands: Vec<Errand>,
+    /// What is done then. The first thing that fails is the last.
+    pub after: Vec<Errand>,
 }
 
 /// A call of this program.
@@ -116,9 +118,6 @@ impl Elsewhere {
             }
             sched_setaffinity(Pid::from_raw(0), &set).map_err(refused("processors"))?;
         }
-        if let Some(root) = &self.root {
-            self.change_root(root).map_err(refused("another root"))?;
-        }
         umask(Mode::from_bits_truncate(self.umask));
         Ok(())
     }
@@ -157,28 +156,47 @@ pub fn act_if_asked() {
 fn act(order: &Path) -> u8 {
     let Ok(text) = fs::read(order) else { return REFUSED };
     let Ok(elsewhere) = serde_json::from_slice::<Elsewhere>(&text) else { return REFUSED };
-    // Copied, since another root has other files.
-    let own = elsewhere.folder.join("rst");
-    let entered = fs::copy("/proc/self/exe", &own).map_err(|error| error.to_string()).and_then(|_| elsewhere.enter());
-    if let Err(reason) = entered {
-        let _ = fs::write(elsewhere.refused(), reason);
-        return REFUSED;
+    match elsewhere.act() {
+        Ok(code) => code,
+        Err(reason) => {
+            let _ = fs::write(elsewhere.refused(), reason);
+            REFUSED
+        }
     }
-    for errand in &elsewhere.errands {
-        let mut command = Command::new(&own);
+}
+
+impl Elsewhere {
+    fn act(&self) -> Result<u8, String> {
+        // Copied, since another root has other files.
+        let own = self.folder.join("rst");
+        fs::copy("/proc/self/exe", &own).map_err(|error| error.to_string())?;
+        self.enter()?;
+        for errand in &self.before {
+            let code = self.run(&own, errand)?;
+            if code != 0 {
+                return Ok(code);
+            }
+        }
+        if let Some(root) = &self.root {
+            self.change_root(root).map_err(|errno| format!("another root: {errno}"))?;
+        }
+        for errand in &self.after {
+            let code = self.run(&own, errand)?;
+            if code != 0 {
+                return Ok(code);
+            }
+        }
+        Ok(0)
+    }
+
+    fn run(&self, own: &Path, errand: &Errand) -> Result<u8, String> {
+        let mut command = Command::new(own);
         if let Some(env) = &errand.env {
             command.env_clear().envs(env);
         }
-        match command.args(&errand.arguments).current_dir(&elsewhere.folder).status().map(code) {
-            Ok(0) => {}
-            Ok(code) => return code,
-            Err(error) => {
-                let _ = fs::write(elsewhere.refused(), format!("{}: {error}", own.display()));
-                return REFUSED;
-            }
-        }
+        let status = command.args(&errand.arguments).current_dir(&self.folder).status();
+        status.map(code).map_err(|error| format!("{}: {error}", own.display()))
     }
-    0
 }
 
 /// As shells have it.

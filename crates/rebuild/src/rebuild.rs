@@ -38,8 +38,10 @@ pub enum Sources {
 pub struct Options {
     /// Options that rst is given there too: mirrors, format and the like.
     pub global: Vec<String>,
-    /// Options of `rst build`: `--draft`.
-    pub build: Vec<String>,
+    /// Whether the archives were packed as drafts.
+    pub draft: bool,
+    /// A folder that takes the place of the pinned build root: what archives say of theirs is not compared then.
+    pub build_root: Option<PathBuf>,
     /// Processes at once; absent: one more than processors.
     pub jobs: Option<u16>,
     /// How many processors there are there; absent: all.
@@ -70,12 +72,21 @@ pub struct Rebuilt {
     pub again: PathBuf,
     /// The digest of the one that was there.
     pub sha256: Digest,
-    /// Whether it is that of the other too.
+    /// Whether it is that of the other too; with another build root, whether all files are the same but those in which
+    /// an archive says how it was built.
     pub identical: bool,
     /// Whether they differ only in how they are compressed.
     pub same_tar: bool,
     /// What differs in them.
     pub differences: Vec<Difference>,
+}
+
+impl Rebuilt {
+    fn but_for_its_record(mut self) -> Self {
+        self.differences.retain(|difference| !difference.path.as_str().starts_with("share/rst/"));
+        self.identical = self.differences.is_empty();
+        self
+    }
 }
 
 /// The name of the host there.
@@ -138,7 +149,8 @@ impl Rebuild {
             let name = archive.file_name().unwrap_or_default();
             let again = here.dist(&dist, &tool, &packed.manifest.version).join(name);
             let other = Packed::open(&again, &scratch.join(format!("again-{number}")))?;
-            compared(archive, &packed, again, &other, &marks)
+            let rebuilt = compared(archive, &packed, again, &other, &marks)?;
+            Ok(if self.options.build_root.is_some() { rebuilt.but_for_its_record() } else { rebuilt })
         });
         compared.collect()
     }
@@ -161,7 +173,7 @@ impl Rebuild {
             ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         env.insert("PATH".to_owned(), std::env::var("PATH").unwrap_or_default());
         env.insert("HOME".to_owned(), text(&folder.join("home")));
-        let mut errands = Vec::new();
+        let (mut before, mut after) = (Vec::new(), Vec::new());
         let mut wanted: BTreeMap<Platform, BTreeSet<String>> = BTreeMap::new();
         for (_, packed) in archives {
             let manifest = &packed.manifest;
@@ -174,12 +186,17 @@ impl Rebuild {
                 words.chain(["--platform".to_owned(), platform.to_string()]).collect::<Vec<_>>()
             };
             // Fetching goes by the clients' configuration, and all that it brings is known by its digest.
-            errands.push(Errand { arguments: rst(target("fetch")), env: None });
+            before.push(Errand { arguments: rst(target("fetch")), env: None });
             let mut build = target("build");
             build.extend(["--jobs".to_owned(), jobs.clone(), "--dist".to_owned(), text(dist)]);
-            build.extend(self.options.build.clone());
+            if self.options.draft {
+                build.push("--draft".to_owned());
+            }
+            if let Some(folder) = &self.options.build_root {
+                build.extend(["--override".to_owned(), format!("build-root={}", text(folder))]);
+            }
             build.push("--offline".to_owned());
-            errands.push(Errand { arguments: rst(build), env: Some(env.clone()) });
+            after.push(Errand { arguments: rst(build), env: Some(env.clone()) });
         }
         let _ = fs::create_dir(&memory);
         Elsewhere {
@@ -189,8 +206,9 @@ impl Rebuild {
             umask: 0o077,
             processors: self.options.processors,
             memory: self.options.in_memory.then_some(memory),
+            before,
             root: self.options.root.clone(),
-            errands,
+            after,
         }
     }
 }

@@ -17,10 +17,10 @@ pub fn rebuild(setup: &Setup, arguments: &RebuildArgs) -> Result<(), CommandErro
         let message = "the store is on disk: whether the order of files matters is not seen".to_owned();
         setup.reporter.event(Event::Warning { message });
     }
-    let build = if arguments.draft { vec!["--draft".to_owned()] } else { Vec::new() };
     let options = Options {
         global: setup.options_for_another(),
-        build,
+        draft: arguments.draft,
+        build_root: arguments.build_root.clone(),
         jobs: arguments.jobs,
         processors: arguments.processors.map(usize::from),
         root: arguments.root.clone(),

@@ -1,0 +1,26 @@
+#!/bin/sh
+# rebuild-test.sh [ARCHIVE...]: builds archives again (all of dist/ unless some are named) and compares them bit for bit,
+# four times: on this host with one processor, in a root of Debian 12, in one of Debian sid, and with a build root of
+# sid's tools. A door to rst. Takes as long as four cold builds; wants root, mmdebstrap and 12 GB of memory.
+set -eu
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- dist/*.tar.zst
+cargo build --locked --quiet --workspace --bins
+rst() { "${CARGO_TARGET_DIR:-target}/debug/rst" "$@"; }
+work=$(mktemp -d)
+trap 'rm -rf --one-file-system "$work"' EXIT
+trap 'exit 130' INT TERM
+
+rst rebuild "$@" --processors 1
+for suite in bookworm sid; do
+	mmdebstrap --quiet --mode=root --variant=minbase "$suite" "$work/$suite"
+	rst rebuild "$@" --root "$work/$suite"
+done
+
+# The same tools as build/recipes/build-root.toml names, in the versions that sid has.
+tools=base-files,dash,bash,coreutils,findutils,diffutils,grep,sed,mawk,make,patch,autoconf,automake,libtool,m4
+tools=$tools,pkgconf-bin,perl,gperf,python3-minimal,libpython3-stdlib
+mmdebstrap --quiet --mode=root --variant=extract --include="$tools" sid "$work/tools"
+ln -sf mawk "$work/tools/usr/bin/awk"
+ln -sf pkgconf "$work/tools/usr/bin/pkg-config"
+rst rebuild "$@" --build-root "$work/tools"
