@@ -10,7 +10,7 @@ use rst_model::Platform;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done                      4  a build failed
-  1  failed                    5  a proof or trial failed, or a vulnerability is known
+  1  failed                    5  a proof or trial failed, archives differ, or a vulnerability is known
   2  wrong usage               6  a digest or signature is wrong
   3  a source could not be had 7  the host lacks something
                                130 interrupted";

@@ -189,7 +189,9 @@ impl Traps {
     /// The names of traps that were opened, and what lying programs were called with.
     fn sprung(&self) -> Vec<String> {
         let events = self.watch.read_events().unwrap_or_default();
-        let opened = events.into_iter().filter_map(|event| event.name).map(|name| name.display().to_string());
+        // Whoever lists folders reads no trap.
+        let files = events.into_iter().filter(|event| !event.mask.contains(AddWatchFlags::IN_ISDIR));
+        let opened = files.filter_map(|event| event.name).map(|name| name.display().to_string());
         let called = fs::read_to_string(self.folder.join("called")).unwrap_or_default();
         opened.chain(called.lines().map(str::to_owned)).collect()
     }
