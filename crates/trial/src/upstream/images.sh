@@ -33,7 +33,7 @@ cp /bin/busybox base/bin/
 for path in $(busybox --list-full); do
 	[ -e "base/$path" ] || ln -s /bin/busybox "base/$path"
 done
-for name in ip socat printenv; do program base "$name"; done
+for name in ip ss socat printenv getent; do program base "$name"; done
 ln -s ../usr/bin/printenv base/bin/
 ln -s busybox base/bin/busybox-extras
 ln -s ../proc/mounts base/etc/mtab
@@ -55,19 +55,21 @@ nobody:x:65534:
 END
 cat >base/usr/sbin/adduser <<'END'
 #!/bin/sh
-# adduser -D [-u ID] [-g NAME] [-s SHELL] ... USER: Debian's busybox has none.
-id=1000 words= shell=/bin/sh
+# adduser -D [-u ID] [-G GROUP] [-g NAME] [-s SHELL] ... USER: Debian's busybox has none.
+id=1000 group= words= shell=/bin/sh
 while getopts u:G:g:s:h:DH option; do
 	case $option in
 	u) id=$OPTARG ;;
+	G) group=$(sed -n "s/^$OPTARG:[^:]*:\([0-9]*\):.*/\1/p" /etc/group) ;;
 	g) words=$OPTARG ;;
 	s) shell=$OPTARG ;;
 	esac
 done
 shift $((OPTIND - 1))
-echo "$1:x:$id:$id:$words:/home/$1:$shell" >>/etc/passwd
+echo "$1:x:$id:${group:-$id}:$words:/home/$1:$shell" >>/etc/passwd
 END
 chmod 755 base/usr/sbin/adduser
+echo 'hosts: files dns' >base/etc/nsswitch.conf
 printf 'ssh\t22/tcp\nhttp\t80/tcp\n' >base/etc/services
 echo 'root:*::0:::::' >base/etc/shadow
 # Upstream's image is made of it.
@@ -78,7 +80,9 @@ if [ -e "$source/test/system/build-testimage" ]; then
 	(cd base/home/podman && YMD=$tag sh -e ../../../files.sh)
 fi
 
-# Twice, as upstream does: the time of a file must stay, that of the image be known.
+# Twice, as upstream does: the time of a file must stay, that of the image be known. Upstream's has an empty layer of the
+# second, on which a test counts.
+mkdir nothing
 cat >base.Containerfile <<'END'
 FROM scratch
 COPY base /
@@ -87,6 +91,7 @@ cat >testimage.Containerfile <<'END'
 FROM localhost/base
 LABEL created_by=test/system/build-testimage
 LABEL created_at=2024-10-11T00:00:00Z
+COPY nothing /
 WORKDIR /home/podman
 CMD ["/bin/echo", "This container is intended for podman CI testing"]
 END
