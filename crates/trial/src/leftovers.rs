@@ -139,7 +139,7 @@ pub fn clean(images: &Path) -> std::io::Result<Vec<String>> {
 }
 
 /// Where the host has version 2 of cgroups.
-fn cgroup_mounts() -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn cgroup_mounts() -> std::io::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     Ok(fields.filter(|fields| fields.get(2) == Some(&"cgroup2")).map(|fields| PathBuf::from(fields[1])).collect())

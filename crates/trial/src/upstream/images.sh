@@ -22,9 +22,9 @@ build() { # build NAME OPTIONS...: of the folder NAME and its Containerfile
 	"$podman" build --quiet --network none --file "$name.Containerfile" "$@" . >/dev/null
 }
 
-archive() { # archive IMAGE: where the tests look for what was pulled before
-	"$podman" save --quiet --format oci-archive --output "$cache/$(echo "$1" | sed 's,[/:],--,g').tar" "$1" >/dev/null
-}
+kept() { echo "$cache/$(echo "$1" | sed 's,[/:],--,g').tar"; } # kept IMAGE: where the tests look for what was pulled before
+
+archive() { "$podman" save --quiet --format oci-archive --output "$(kept "$1")" "$1" >/dev/null; } # archive IMAGE
 
 mkdir -p base/bin base/sbin base/usr/bin base/usr/sbin base/etc base/root base/home/podman base/mnt base/media base/opt \
 	base/srv base/run base/proc base/sys base/dev base/tmp base/var/tmp base/var/log base/var/cache base/usr/local/bin
@@ -128,7 +128,9 @@ serve() { # serve IMAGE NAME...: at the registry
 		skopeo copy --quiet --dest-tls-verify=false "containers-storage:$image" "docker://127.0.0.1:4999/$name"
 	done
 }
-serve "$testimage" "libpod/testimage:$tag"
+# A test pulls it by the digest that it has here: see the last line.
+skopeo copy --quiet --preserve-digests --dest-tls-verify=false "oci-archive:$(kept "$testimage")" \
+	"docker://127.0.0.1:4999/libpod/testimage:$tag"
 # What the tests look for in images of Alpine's and Fedora's.
 cat >other.Containerfile <<'END'
 FROM localhost/base
@@ -151,4 +153,4 @@ done
 "$podman" manifest rm nonlocal >/dev/null
 
 "$podman" rmi --all --force >/dev/null
-skopeo copy --quiet "oci-archive:$cache/quay.io--libpod--testimage--$tag.tar" "containers-storage:$testimage"
+skopeo copy --quiet "oci-archive:$(kept "$testimage")" "containers-storage:$testimage"
