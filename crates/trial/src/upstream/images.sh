@@ -131,6 +131,7 @@ serve() { # serve IMAGE NAME...: at the registry
 # A test pulls it by the digest that it has here: see the last line.
 skopeo copy --quiet --preserve-digests --dest-tls-verify=false "oci-archive:$(kept "$testimage")" \
 	"docker://127.0.0.1:4999/libpod/testimage:$tag"
+serve "$registry" "${registry#quay.io/}"
 # What the tests look for in images of Alpine's and Fedora's.
 cat >other.Containerfile <<'END'
 FROM localhost/base
