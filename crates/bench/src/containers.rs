@@ -9,7 +9,7 @@ use std::{
 };
 
 use fs_err as fs;
-use rst_model::Manifest;
+use rst_model::{Cancel, Manifest};
 use rst_trial::DebianRoot;
 use serde::Deserialize;
 
@@ -62,7 +62,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Compares the archives' podman with Debian's, and writes the table.
 pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
-    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES)?;
+    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES, &Cancel::default())?;
     furnish(&root)?;
     let mut folders = vec!["/usr".to_owned()];
     let mut owners = vec!["Debian's".to_owned()];

@@ -200,6 +200,7 @@ fn trial(error: &TrialError) -> Exit {
         | TrialError::NotBegun
         | TrialError::NoMemory { .. }
         | TrialError::NotRoot
+        | TrialError::OldCgroups { .. }
         | TrialError::NoImage { .. } => Exit::Host,
         TrialError::OtherArch { .. }
         | TrialError::OtherVersion { .. }

@@ -11,7 +11,8 @@ use crate::{
     args::{Format, Global},
     commands::CommandError,
     config::Config,
-    interrupt, render,
+    interrupt::{self, Grace},
+    render,
 };
 
 /// What every command has at hand.
@@ -21,6 +22,8 @@ pub struct Setup {
     pub config: Config,
     /// Set by Ctrl-C.
     pub cancel: Cancel,
+    /// After that.
+    pub grace: Grace,
     /// Where events go.
     pub reporter: Arc<dyn Reporter>,
 }
@@ -28,13 +31,13 @@ pub struct Setup {
 impl Setup {
     pub fn new(options: Global) -> Result<Self, CommandError> {
         let cancel = Cancel::default();
-        interrupt::listen(cancel.clone())?;
+        let grace = interrupt::listen(cancel.clone())?;
         let reporter = render::reporter(options.format);
         let config = match base_folder("XDG_CONFIG_HOME", ".config") {
             Some(folder) => Config::read(&folder.join("rst/config.toml"))?,
             None => Config::default(),
         };
-        Ok(Self { options, config, cancel, reporter })
+        Ok(Self { options, config, cancel, grace, reporter })
     }
 
     pub fn format(&self) -> Format {

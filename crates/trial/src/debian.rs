@@ -4,16 +4,20 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use fs_err as fs;
 use nix::unistd::chown;
+use rst_model::Cancel;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Who;
+use crate::{check::Who, hear::ended, run::TrialError};
 
 /// The suite whose podman is of a version that is built here too.
 const SUITE: &str = "sid";
+/// For making one: mirrors are slow at times.
+const LIMIT: Duration = Duration::from_secs(3600);
 const ENTER: &str = include_str!("enter.sh");
 
 /// One in a folder that somebody else makes and removes. Only root can make one.
@@ -26,8 +30,9 @@ impl DebianRoot {
     /// Where the user lives, seen from inside.
     pub const HOME: &str = "/home/person";
 
-    /// Makes one of packages in a folder that is not there yet, from the mirror that this machine's apt has.
-    pub fn make(path: &Path, packages: &[&str]) -> io::Result<Self> {
+    /// Makes one of packages in a folder that is not there yet, from the mirror that this machine's apt has. When somebody
+    /// asks to stop, what was made of it is left, and nothing that works in it.
+    pub fn make(path: &Path, packages: &[&str], cancel: &Cancel) -> Result<Self, TrialError> {
         let include = format!("--include={}", packages.join(","));
         // All that it starts and mounts ends with it, and it with us.
         let mut mmdebstrap = Command::new("setpriv");
@@ -39,19 +44,29 @@ impl DebianRoot {
         // It lasts no longer than what is done in it.
         mmdebstrap.args(["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*"]);
         mmdebstrap.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*"]);
-        succeed("mmdebstrap", mmdebstrap.arg(SUITE).arg(path))?;
+        let mut child = mmdebstrap.arg(SUITE).arg(path).spawn()?;
+        match ended(&mut child, cancel, LIMIT)? {
+            Some(status) if status.success() => {}
+            Some(status) => return Err(io::Error::other(format!("`mmdebstrap`: {status}")).into()),
+            None => return Err(io::Error::other(format!("`mmdebstrap` took longer than {LIMIT:?}")).into()),
+        }
         let root = Self { path: path.to_owned() };
+        root.settle()?;
+        Ok(root)
+    }
+
+    /// Gives it the user.
+    fn settle(&self) -> io::Result<()> {
         let (who, name) = (Who::Person, "person");
         let id = who.id();
-        root.append("/etc/passwd", &format!("{name}:x:{id}:{id}::{}:/bin/sh\n", Self::HOME))?;
-        root.append("/etc/group", &format!("{name}:x:{id}:\n"))?;
+        self.append("/etc/passwd", &format!("{name}:x:{id}:{id}::{}:/bin/sh\n", Self::HOME))?;
+        self.append("/etc/group", &format!("{name}:x:{id}:\n"))?;
         for file in ["/etc/subuid", "/etc/subgid"] {
-            root.append(file, &format!("{name}:{}:65536\n", who.subordinate().expect("a person has some")))?;
+            self.append(file, &format!("{name}:{}:65536\n", who.subordinate().expect("a person has some")))?;
         }
-        let home = root.outside(Self::HOME);
+        let home = self.outside(Self::HOME);
         fs::create_dir_all(&home)?;
-        chown(&home, Some(id.into()), Some(id.into()))?;
-        Ok(root)
+        Ok(chown(&home, Some(id.into()), Some(id.into()))?)
     }
 
     /// What stands at an absolute path in it, seen from outside.

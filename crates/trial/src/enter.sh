@@ -37,7 +37,7 @@ ip link set nobody up
 ip route add default via 192.0.2.1
 if [ -e /proc/sys/net/ipv6 ]; then
 	ip address add 2001:db8::2/64 dev outside nodad
-	ip route add default via 2001:db8::1 dev outside
+	ip route add default via 2001:db8::3 dev outside
 fi
 # User namespaces are refused below a mere chroot.
 pivot_root . mnt

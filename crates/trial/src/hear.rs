@@ -1,4 +1,4 @@
-//! The first process hears the others to their end.
+//! The first process hears the others to their end, or just waits for it.
 
 use std::{
     collections::BTreeSet,
@@ -123,6 +123,25 @@ pub(crate) fn hear(
     Ok(Heard { up, planned, ends, open: names, status, late })
 }
 
+/// Waits for a process that tells nothing. It is ended when somebody asks to stop, and when it takes longer, which gives
+/// none.
+pub(crate) fn ended(child: &mut Child, cancel: &Cancel, limit: Duration) -> Result<Option<ExitStatus>, TrialError> {
+    let begun = Instant::now();
+    loop {
+        // Before it is asked how it ended: Ctrl-C at a terminal ends it too.
+        let late = begun.elapsed() > limit;
+        if late || cancel.is_cancelled() {
+            child.kill()?;
+            child.wait()?;
+            return if late { Ok(None) } else { Err(TrialError::Interrupted) };
+        }
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
@@ -148,6 +167,21 @@ mod tests {
         assert_eq!(report.name, "exec");
         let Outcome::Failed { reason, log } = &report.outcome else { panic!("{report:?}") };
         assert!(reason.contains("it was ended after 0 s") && log == "last words", "{reason}");
+    }
+
+    #[test]
+    fn who_tells_nothing_is_waited_for_until_somebody_asks_to_stop_or_it_takes_too_long() {
+        let wait = |script: &str, cancel: &Cancel, limit| {
+            let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let ended = ended(&mut child, cancel, limit);
+            assert!(child.try_wait().unwrap().is_some(), "it has ended");
+            ended
+        };
+        let (long, asked) = (Duration::from_secs(900), Cancel::default());
+        assert_eq!(wait("exit 3", &asked, long).unwrap().and_then(|status| status.code()), Some(3));
+        assert_eq!(wait("exec sleep 1000", &asked, Duration::ZERO).unwrap(), None);
+        asked.cancel();
+        assert!(matches!(wait("exec sleep 1000", &asked, long), Err(TrialError::Interrupted)));
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub fn clean(images: &Path) -> std::io::Result<Vec<String>> {
 }
 
 /// Where the host has version 2 of cgroups.
-fn cgroup_mounts() -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn cgroup_mounts() -> std::io::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     Ok(fields.filter(|fields| fields.get(2) == Some(&"cgroup2")).map(|fields| PathBuf::from(fields[1])).collect())
@@ -167,7 +167,22 @@ fn remove(scratch: &Path) -> std::io::Result<()> {
         // A person may have made a folder that nobody can write to.
         let _ = fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
     }
-    gone(fs::remove_dir_all(scratch))
+    // Whoever was just ended in it may still be at their last system call.
+    patiently(ErrorKind::DirectoryNotEmpty, || gone(fs::remove_dir_all(scratch)))
+}
+
+/// Tries again as long as it fails so, for a while.
+fn patiently(what: ErrorKind, mut attempt: impl FnMut() -> std::io::Result<()>) -> std::io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == what && start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Somebody else who cleans may be faster.
@@ -189,19 +204,12 @@ pub(crate) fn remove_cgroup(cgroup: &Path) -> std::io::Result<()> {
 }
 
 fn empty_and_remove(cgroup: &Path) -> std::io::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(20);
-    let start = Instant::now();
-    loop {
+    patiently(ErrorKind::ResourceBusy, || {
         let ids = fs::read_to_string(cgroup.join("cgroup.procs"))?;
         for id in ids.lines().filter_map(|id| id.parse().ok()).filter(|id| *id > 0) {
             // 0 stands for one of another PID namespace. Any may have ended by itself.
             let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
         }
-        match fs::remove_dir(cgroup) {
-            Err(error) if error.kind() == ErrorKind::ResourceBusy && start.elapsed() < PATIENCE => {
-                thread::sleep(Duration::from_millis(20));
-            }
-            other => return other,
-        }
-    }
+        fs::remove_dir(cgroup)
+    })
 }

@@ -9,13 +9,14 @@ use std::{
 
 use fs_err as fs;
 use nix::unistd::geteuid;
-use rst_model::{Arch, Cancel};
+use rst_model::{Arch, Cancel, Version};
 
 use crate::{
     check::Who,
     checks,
     hear::hear,
-    leftovers::{Held, PREFIX},
+    leftovers::{Held, PREFIX, cgroup_mounts},
+    person::manifest_of,
     report::{CheckReport, Outcome, Report},
     stage::{Line, Order, STAGE, Stage},
     world::program,
@@ -77,6 +78,15 @@ pub enum TrialError {
         needs: Arch,
         /// The archive's.
         arch: Arch,
+    },
+    /// Nothing of the archive's would run a container.
+    #[error(
+        "this host has version 1 of cgroups, with which an ordinary user runs no container of {archive}: try it as root, \
+         who makes a world for it, or boot with systemd.unified_cgroup_hierarchy=1"
+    )]
+    OldCgroups {
+        /// The archive's file name.
+        archive: String,
     },
     /// Upstream's tests take an ordinary user in a root of Debian's.
     #[error("only root can make what upstream's tests run in")]
@@ -160,6 +170,12 @@ impl Trial {
     pub fn run(&self, cancel: &Cancel, mut heard: impl FnMut(&Line)) -> Result<Report, TrialError> {
         let begun = Instant::now();
         self.check()?;
+        if !geteuid().is_root() {
+            let manifest = manifest_of(&self.archive)?;
+            if manifest.components.contains_key("crun") && !cgroups_do(&manifest.version, &cgroup_mounts()?) {
+                return Err(TrialError::OldCgroups { archive: self.archive_name() });
+            }
+        }
         let scratch = Held::new(&std::env::temp_dir(), PREFIX)?;
         let result = self.run_in(scratch.path(), cancel, &mut heard);
         let kept = self.done_with(scratch)?;
@@ -234,9 +250,30 @@ impl Trial {
     }
 }
 
+/// Whether a host that has version 2 of cgroups in these places runs containers of a version of podman's. Version 6 takes
+/// no other; crun, where version 1 is beside it, takes none.
+fn cgroups_do(podman: &Version, mounts: &[PathBuf]) -> bool {
+    mounts.iter().any(|place| place == Path::new("/sys/fs/cgroup")) || mounts.is_empty() && podman.in_line("5.8")
+}
+
 /// A copy of an archive, where every user can read it.
 fn brought(archive: &Path, into: &Path) -> std::io::Result<PathBuf> {
     let copy = into.join(archive.file_name().unwrap_or_default());
     fs::copy(archive, &copy)?;
     Ok(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_with_version_1_of_cgroups_runs_podman_5_alone_and_only_where_version_2_is_not_beside() {
+        let does = |podman, mounts: &[&str]| {
+            cgroups_do(&Version::new(podman), &mounts.iter().map(PathBuf::from).collect::<Vec<_>>())
+        };
+        assert!(does("6.0.2", &["/sys/fs/cgroup"]) && does("5.8.6", &["/sys/fs/cgroup"]));
+        assert!(!does("6.0.2", &[]) && does("5.8.6", &[]));
+        assert!(!does("6.0.2", &["/sys/fs/cgroup/unified"]) && !does("5.8.6", &["/sys/fs/cgroup/unified"]));
+    }
 }

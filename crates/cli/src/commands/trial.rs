@@ -26,6 +26,7 @@ pub fn trial(setup: &Setup, arguments: &TrialArgs) -> Result<(), CommandError> {
     let Some(archive) = arguments.archive.clone().filter(|_| !arguments.list) else {
         return if arguments.vm.is_empty() { render::checks(format) } else { render::systems(format) };
     };
+    setup.grace.to_tidy();
     if arguments.upstream {
         return upstream(setup, &archive, arguments);
     }

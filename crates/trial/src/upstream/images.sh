@@ -22,9 +22,9 @@ build() { # build NAME OPTIONS...: of the folder NAME and its Containerfile
 	"$podman" build --quiet --network none --file "$name.Containerfile" "$@" . >/dev/null
 }
 
-archive() { # archive IMAGE: where the tests look for what was pulled before
-	"$podman" save --quiet --format oci-archive --output "$cache/$(echo "$1" | sed 's,[/:],--,g').tar" "$1" >/dev/null
-}
+kept() { echo "$cache/$(echo "$1" | sed 's,[/:],--,g').tar"; } # kept IMAGE: where the tests look for what was pulled before
+
+archive() { "$podman" save --quiet --format oci-archive --output "$(kept "$1")" "$1" >/dev/null; } # archive IMAGE
 
 mkdir -p base/bin base/sbin base/usr/bin base/usr/sbin base/etc base/root base/home/podman base/mnt base/media base/opt \
 	base/srv base/run base/proc base/sys base/dev base/tmp base/var/tmp base/var/log base/var/cache base/usr/local/bin
@@ -33,7 +33,7 @@ cp /bin/busybox base/bin/
 for path in $(busybox --list-full); do
 	[ -e "base/$path" ] || ln -s /bin/busybox "base/$path"
 done
-for name in ip socat printenv; do program base "$name"; done
+for name in ip ss socat printenv getent; do program base "$name"; done
 ln -s ../usr/bin/printenv base/bin/
 ln -s busybox base/bin/busybox-extras
 ln -s ../proc/mounts base/etc/mtab
@@ -55,19 +55,21 @@ nobody:x:65534:
 END
 cat >base/usr/sbin/adduser <<'END'
 #!/bin/sh
-# adduser -D [-u ID] [-g NAME] [-s SHELL] ... USER: Debian's busybox has none.
-id=1000 words= shell=/bin/sh
+# adduser -D [-u ID] [-G GROUP] [-g NAME] [-s SHELL] ... USER: Debian's busybox has none.
+id=1000 group= words= shell=/bin/sh
 while getopts u:G:g:s:h:DH option; do
 	case $option in
 	u) id=$OPTARG ;;
+	G) group=$(sed -n "s/^$OPTARG:[^:]*:\([0-9]*\):.*/\1/p" /etc/group) ;;
 	g) words=$OPTARG ;;
 	s) shell=$OPTARG ;;
 	esac
 done
 shift $((OPTIND - 1))
-echo "$1:x:$id:$id:$words:/home/$1:$shell" >>/etc/passwd
+echo "$1:x:$id:${group:-$id}:$words:/home/$1:$shell" >>/etc/passwd
 END
 chmod 755 base/usr/sbin/adduser
+echo 'hosts: files dns' >base/etc/nsswitch.conf
 printf 'ssh\t22/tcp\nhttp\t80/tcp\n' >base/etc/services
 echo 'root:*::0:::::' >base/etc/shadow
 # Upstream's image is made of it.
@@ -78,7 +80,9 @@ if [ -e "$source/test/system/build-testimage" ]; then
 	(cd base/home/podman && YMD=$tag sh -e ../../../files.sh)
 fi
 
-# Twice, as upstream does: the time of a file must stay, that of the image be known.
+# Twice, as upstream does: the time of a file must stay, that of the image be known. Upstream's has an empty layer of the
+# second, on which a test counts.
+mkdir nothing
 cat >base.Containerfile <<'END'
 FROM scratch
 COPY base /
@@ -87,6 +91,7 @@ cat >testimage.Containerfile <<'END'
 FROM localhost/base
 LABEL created_by=test/system/build-testimage
 LABEL created_at=2024-10-11T00:00:00Z
+COPY nothing /
 WORKDIR /home/podman
 CMD ["/bin/echo", "This container is intended for podman CI testing"]
 END
@@ -123,7 +128,10 @@ serve() { # serve IMAGE NAME...: at the registry
 		skopeo copy --quiet --dest-tls-verify=false "containers-storage:$image" "docker://127.0.0.1:4999/$name"
 	done
 }
-serve "$testimage" "libpod/testimage:$tag"
+# A test pulls it by the digest that it has here: see the last line.
+skopeo copy --quiet --preserve-digests --dest-tls-verify=false "oci-archive:$(kept "$testimage")" \
+	"docker://127.0.0.1:4999/libpod/testimage:$tag"
+serve "$registry" "${registry#quay.io/}"
 # What the tests look for in images of Alpine's and Fedora's.
 cat >other.Containerfile <<'END'
 FROM localhost/base
@@ -146,4 +154,4 @@ done
 "$podman" manifest rm nonlocal >/dev/null
 
 "$podman" rmi --all --force >/dev/null
-skopeo copy --quiet "oci-archive:$cache/quay.io--libpod--testimage--$tag.tar" "containers-storage:$testimage"
+skopeo copy --quiet "oci-archive:$(kept "$testimage")" "containers-storage:$testimage"

@@ -196,7 +196,7 @@ impl Upstream {
     ) -> Result<UpstreamReport, TrialError> {
         let begun = Instant::now();
         let scratch = Held::new(&std::env::temp_dir(), PREFIX)?;
-        let root = self.root(scratch.path(), source)?;
+        let root = self.root(scratch.path(), source, cancel)?;
         let tool = self.suite.tool.to_owned();
         let version = self.manifest.version.clone();
         let run = Run { root, scratch: scratch.path().into(), subject: Subject::Ours, tool, version, files };
@@ -216,14 +216,14 @@ impl Upstream {
     }
 
     /// A root with the archive, the source and this program in it.
-    fn root(&self, scratch: &Path, source: &Path) -> std::io::Result<DebianRoot> {
+    fn root(&self, scratch: &Path, source: &Path, cancel: &Cancel) -> Result<DebianRoot, TrialError> {
         fs::set_permissions(scratch, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let root = DebianRoot::make(&scratch.join("root"), &PACKAGES)?;
+        let root = DebianRoot::make(&scratch.join("root"), &PACKAGES, cancel)?;
         root.unpack(&self.archive, OURS)?;
         fs::copy("/proc/self/exe", root.outside(OWN))?;
         let status = Command::new("cp").args(["-r", "--"]).arg(source).arg(root.outside(SOURCE)).status()?;
         if !status.success() {
-            return Err(std::io::Error::other(format!("`cp`: {status}")));
+            return Err(std::io::Error::other(format!("`cp`: {status}")).into());
         }
         // Nobody answers there, at once: the internet would take a minute to be found missing.
         fs::write(root.outside("/etc/resolv.conf"), "nameserver 127.0.0.1\n")?;

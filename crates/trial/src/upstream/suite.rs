@@ -28,7 +28,7 @@ const PODMAN_TESTING: &str = "/usr/libexec/podman/podman-testing";
 pub(super) const SOURCE: &str = "/src";
 
 /// What the tests, or what makes their images, run beside the programs that are tried.
-pub(super) const PACKAGES: [&str; 40] = [
+pub(super) const PACKAGES: [&str; 41] = [
     "aardvark-dns",
     "apache2-utils",
     "attr",
@@ -63,6 +63,7 @@ pub(super) const PACKAGES: [&str; 40] = [
     "procps",
     "psmisc",
     "python3",
+    "python3-yaml",
     "skopeo",
     "socat",
     "tzdata",

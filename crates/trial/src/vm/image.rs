@@ -4,8 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fs_err as fs;
@@ -16,6 +15,7 @@ use super::{
     machine::{self, Hardware},
 };
 use crate::{
+    hear::ended,
     leftovers::Held,
     run::{TrialError, needs},
     stage::Line,
@@ -100,23 +100,8 @@ impl Images<'_> {
         command.env("LC_ALL", "C").env("TMPDIR", making.path()).current_dir(making.path());
         let out = fs::File::create(&log)?.into_file();
         let mut child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).spawn()?;
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            let late = begun.elapsed() > LIMIT;
-            if late || cancel.is_cancelled() {
-                child.kill()?;
-                child.wait()?;
-                return Err(if late {
-                    unmade(format!("it took longer than {LIMIT:?}"))
-                } else {
-                    TrialError::Interrupted
-                });
-            }
-            thread::sleep(Duration::from_millis(50));
-        };
+        let status =
+            ended(&mut child, cancel, LIMIT)?.ok_or_else(|| unmade(format!("it took longer than {LIMIT:?}")))?;
         if !status.success() {
             let text = fs::read_to_string(&log)?;
             let lines: Vec<_> = text.lines().collect();
