@@ -7,5 +7,5 @@ mod unpack;
 mod write;
 
 pub use error::UnpackError;
-pub use unpack::{Format, Limits, unpack, xz};
+pub use unpack::{Format, Limits, unpack, unpack_layers, xz};
 pub use write::{ArchiveEntry, Compression, Content, FORMAT, WriteError, entries, write};
