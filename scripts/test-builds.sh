@@ -30,4 +30,4 @@ done
 rst trial "$work/dist/podman-full-linux-$own.tar.zst" --vm "$machine" ${others:-}
 # Beside them a Sigstore on this machine, and a stand-in for GitHub that GitHub's own description of its API checks.
 cargo test --locked --workspace --test real_build --test machine --test workflows --test release --test local \
-	--test verify --test publish -- --ignored --test-threads=1
+	--test verify --test publish --test container -- --ignored --test-threads=1
