@@ -6,12 +6,12 @@ lacking() { say lacking "$*"; rm -rf check.c check said; exit 0; }
 command= seen=
 for name in gcc musl-gcc; do
 	machine=$($name -dumpmachine 2>/dev/null) || continue
-	seen="$seen $name for $machine,"
+	seen="${seen:+$seen, }$name for $machine"
 	case $name,$machine in
 	*musl*) command=$name; break ;;
 	esac
 done
-[ -n "$command" ] || lacking "${seen:- no gcc and no musl-gcc}"
+[ -n "$command" ] || lacking "${seen:-no gcc and no musl-gcc}"
 
 cat >check.c <<'END'
 #include <stdio.h>
