@@ -9,5 +9,5 @@ mod write;
 
 pub use error::UnpackError;
 pub use packed::{Packed, PackedError, same_tar};
-pub use unpack::{Format, Limits, unpack, xz};
+pub use unpack::{Format, Limits, unpack, unpack_layers, xz};
 pub use write::{ArchiveEntry, Compression, Content, FORMAT, WriteError, entries, write};

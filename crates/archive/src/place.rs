@@ -16,41 +16,100 @@ use crate::{UnpackError, unpack::Limits};
 pub(crate) struct Placer<'a> {
     top: &'a Path,
     limits: Limits,
-    /// Whether an absolute link means the archive's own root (Debian packages).
-    absolute_links: bool,
+    rules: Rules,
     entries: u64,
     bytes: u64,
     files: BTreeSet<RelPath>,
     links: BTreeMap<RelPath, String>,
+    /// What the layer at hand has put there: all else lies below it.
+    own: BTreeSet<RelPath>,
+}
+
+/// What an archive may be besides a folder's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// No more than that.
+    Folder,
+    /// A root's files (Debian packages): an absolute link begins at the archive's top.
+    Root,
+    /// A root in layers: a later one takes the place of what lies below it, and a root's devices, of which its user
+    /// makes none, are passed over.
+    Layers,
 }
 
 impl<'a> Placer<'a> {
-    pub(crate) fn new(top: &'a Path, limits: Limits, absolute_links: bool) -> Self {
-        Self { top, limits, absolute_links, entries: 0, bytes: 0, files: BTreeSet::new(), links: BTreeMap::new() }
+    pub(crate) fn new(top: &'a Path, limits: Limits, rules: Rules) -> Self {
+        let (files, links, own) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+        Self { top, limits, rules, entries: 0, bytes: 0, files, links, own }
     }
 
-    /// Checks an entry's name. `None` for the archive's top folder itself.
+    /// What comes from now on lies above what is there.
+    pub(crate) fn begin_layer(&mut self) {
+        self.own.clear();
+    }
+
+    /// Checks an entry's name. `None` for the archive's top folder itself, and for a whiteout, which is no file.
     pub(crate) fn name(&mut self, bytes: &[u8]) -> Result<Option<RelPath>, UnpackError> {
-        let shown = || String::from_utf8_lossy(bytes).into_owned();
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(UnpackError::TooMany { limit: self.limits.entries });
         }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| UnpackError::Name { entry: shown(), reason: "its name is not UTF-8".into() })?;
-        match RelPath::new(text) {
-            Ok(path) => Ok(Some(path)),
-            Err(rst_model::PathError::Empty) => Ok(None),
-            Err(error) => Err(UnpackError::Name { entry: shown(), reason: error.to_string() }),
-        }
+        let is_file = |path: &RelPath| self.rules != Rules::Layers || Whiteout::of(path).is_none();
+        Ok(checked(bytes)?.filter(is_file))
     }
 
     pub(crate) fn folder(&mut self, path: &RelPath) -> Result<(), UnpackError> {
         self.not_through_a_link(path)?;
         if self.links.contains_key(path) || self.files.contains(path) {
+            self.replace(path)?;
+        }
+        self.own.insert(path.clone());
+        Ok(fs::create_dir_all(self.top.join(path))?)
+    }
+
+    /// What is neither file, folder nor link.
+    pub(crate) fn other(&self, path: &RelPath, kind: &str) -> Result<(), UnpackError> {
+        match self.rules {
+            Rules::Layers => Ok(()),
+            Rules::Folder | Rules::Root => Err(UnpackError::Kind { entry: path.to_string(), kind: kind.to_owned() }),
+        }
+    }
+
+    /// Makes room where something lies in the way, if that is of a layer below.
+    fn replace(&mut self, path: &RelPath) -> Result<(), UnpackError> {
+        if self.rules != Rules::Layers || self.own.contains(path) {
             return Err(UnpackError::Duplicate { entry: path.to_string() });
         }
-        Ok(fs::create_dir_all(self.top.join(path))?)
+        self.remove(path)
+    }
+
+    /// Takes away what a whiteout names.
+    pub(crate) fn take_away(&mut self, whiteout: &Whiteout) -> Result<(), UnpackError> {
+        match whiteout {
+            Whiteout::One(path) => self.remove(path),
+            Whiteout::AllIn(Some(folder)) => self.remove(folder),
+            Whiteout::AllIn(None) => {
+                (self.files, self.links) = Default::default();
+                fs::remove_dir_all(self.top)?;
+                Ok(fs::create_dir(self.top)?)
+            }
+        }
+    }
+
+    /// There are no links on the disk yet, so nothing is removed through one.
+    fn remove(&mut self, path: &RelPath) -> Result<(), UnpackError> {
+        self.links.remove(path);
+        let at = self.top.join(path);
+        if self.files.remove(path) {
+            return Ok(fs::remove_file(at)?);
+        }
+        let below = format!("{path}/");
+        self.files.retain(|file| !file.as_str().starts_with(&below));
+        self.links.retain(|link, _| !link.as_str().starts_with(&below));
+        match at.is_dir() {
+            true => Ok(fs::remove_dir_all(at)?),
+            false => Ok(()),
+        }
     }
 
     /// Writes a file of at most its declared size.
@@ -90,7 +149,7 @@ impl<'a> Placer<'a> {
             || UnpackError::Link { entry: path.to_string(), target: String::from_utf8_lossy(target).into_owned() };
         let text = std::str::from_utf8(target).map_err(|_| leaves())?;
         let text = match text.strip_prefix('/') {
-            Some(below_root) if self.absolute_links => {
+            Some(below_root) if self.rules != Rules::Folder => {
                 format!("{}{below_root}", "../".repeat(path.ancestors().count()))
             }
             Some(_) => return Err(leaves()),
@@ -129,8 +188,12 @@ impl<'a> Placer<'a> {
     fn new_place(&mut self, path: &RelPath) -> Result<PathBuf, UnpackError> {
         self.not_through_a_link(path)?;
         let at = self.top.join(path);
-        if self.links.contains_key(path) || !self.files.insert(path.clone()) || at.is_dir() {
-            return Err(UnpackError::Duplicate { entry: path.to_string() });
+        if self.links.contains_key(path) || self.files.contains(path) || at.is_dir() {
+            self.replace(path)?;
+        }
+        self.files.insert(path.clone());
+        if self.rules == Rules::Layers {
+            self.own.extend(path.ancestors().chain([path.clone()]));
         }
         if let Some(file) = path.ancestors().find(|above| self.files.contains(above)) {
             return Err(UnpackError::Duplicate { entry: file.to_string() });
@@ -172,6 +235,38 @@ impl<'a> Placer<'a> {
             todo.extend(parts(target));
         }
         true
+    }
+}
+
+/// An entry of a layer that is no file, but takes away what lies below:
+/// <https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts>.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Whiteout {
+    One(RelPath),
+    /// A folder's content; nothing stands for the top.
+    AllIn(Option<RelPath>),
+}
+
+impl Whiteout {
+    pub(crate) fn of(path: &RelPath) -> Option<Self> {
+        let (folder, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+        let name = name.strip_prefix(".wh.")?;
+        match name {
+            ".wh..opq" => Some(Whiteout::AllIn(RelPath::new(folder).ok())),
+            _ => RelPath::new(&format!("{folder}/{name}").trim_start_matches('/')).ok().map(Whiteout::One),
+        }
+    }
+}
+
+/// An entry's name as a path below the top; `None` for the top itself.
+pub(crate) fn checked(bytes: &[u8]) -> Result<Option<RelPath>, UnpackError> {
+    let shown = || String::from_utf8_lossy(bytes).into_owned();
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| UnpackError::Name { entry: shown(), reason: "its name is not UTF-8".into() })?;
+    match RelPath::new(text) {
+        Ok(path) => Ok(Some(path)),
+        Err(rst_model::PathError::Empty) => Ok(None),
+        Err(error) => Err(UnpackError::Name { entry: shown(), reason: error.to_string() }),
     }
 }
 

@@ -12,39 +12,52 @@ use crate::{UnpackError, error::unreadable, place::Placer};
 /// crate keeps these in memory, so a name of a gigabyte must end before it is read.
 const BETWEEN: u64 = 1 << 20;
 
-/// Places a tar's entries. Reads on to the end of the stream, so that its checksum is looked at.
+/// Places a tar's entries.
 pub(crate) fn tar(reader: impl Read, placer: &mut Placer) -> Result<(), UnpackError> {
-    let left = Rc::new(Cell::new(BETWEEN));
-    let mut archive = tar::Archive::new(Metered { inner: reader, left: left.clone() });
-    for entry in archive.entries().map_err(unreadable("(header)"))? {
-        let mut entry = entry.map_err(unreadable("(header)"))?;
-        left.set(BETWEEN);
+    each(reader, |entry| {
         let kind = entry.header().entry_type();
-        if kind.is_pax_global_extensions() {
-            continue;
-        }
         let name = entry.path_bytes().into_owned();
-        let Some(path) = placer.name(&name)? else { continue };
+        let Some(path) = placer.name(&name)? else { return Ok(()) };
         // Before ustar, only a slash told a folder from a file.
         if kind.is_dir() || kind.is_file() && name.ends_with(b"/") {
-            placer.folder(&path)?;
+            placer.folder(&path)
         } else if kind.is_symlink() {
-            placer.link(&path, &entry.link_name_bytes().unwrap_or_default())?;
+            placer.link(&path, &entry.link_name_bytes().unwrap_or_default())
         } else if kind.is_hard_link() {
             let target = entry.link_name_bytes().unwrap_or_default().into_owned();
             let target = placer
                 .name(&target)?
                 .ok_or_else(|| UnpackError::Link { entry: path.to_string(), target: ".".into() })?;
-            placer.hard_link(&path, &target)?;
-        } else if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
+            placer.hard_link(&path, &target)
+        } else if is_file(kind) {
             let executable = entry.header().mode().map_err(unreadable(path.as_str()))? & 0o111 != 0;
-            let size = entry.size();
-            left.set(size.saturating_add(BETWEEN));
-            placer.file(&path, executable, size, &mut entry)?;
-            left.set(BETWEEN);
+            placer.file(&path, executable, entry.size(), entry)
         } else {
-            let kind = format!("{kind:?}").to_lowercase();
-            return Err(UnpackError::Kind { entry: path.to_string(), kind });
+            placer.other(&path, &format!("{kind:?}").to_lowercase())
+        }
+    })
+}
+
+fn is_file(kind: tar::EntryType) -> bool {
+    kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()
+}
+
+type Entry<'a, R> = tar::Entry<'a, Metered<R>>;
+
+/// Shows every entry. Reads on to the end of the stream, so that its checksum is looked at.
+pub(crate) fn each<R: Read>(
+    reader: R,
+    mut show: impl FnMut(&mut Entry<R>) -> Result<(), UnpackError>,
+) -> Result<(), UnpackError> {
+    let left = Rc::new(Cell::new(BETWEEN));
+    let mut archive = tar::Archive::new(Metered { inner: reader, left: left.clone() });
+    for entry in archive.entries().map_err(unreadable("(header)"))? {
+        let mut entry = entry.map_err(unreadable("(header)"))?;
+        let kind = entry.header().entry_type();
+        // What is not read of it now is passed over on the way to the next.
+        left.set(if is_file(kind) { entry.size().saturating_add(BETWEEN) } else { BETWEEN });
+        if !kind.is_pax_global_extensions() {
+            show(&mut entry)?;
         }
     }
     left.set(BETWEEN);
@@ -53,7 +66,7 @@ pub(crate) fn tar(reader: impl Read, placer: &mut Placer) -> Result<(), UnpackEr
 }
 
 /// A reader that stops, with an error, when its allowance is used up.
-struct Metered<R> {
+pub(crate) struct Metered<R> {
     inner: R,
     left: Rc<Cell<u64>>,
 }

@@ -2,12 +2,17 @@
 
 use std::{
     io::{self, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use fs_err as fs;
 
-use crate::{UnpackError, error::unreadable, place::Placer, tarball::tar};
+use crate::{
+    UnpackError,
+    error::unreadable,
+    place::{Placer, Rules, Whiteout, checked},
+    tarball::{each, tar},
+};
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +67,44 @@ impl Default for Limits {
 /// Unpacks an archive into a folder, which is made or is empty. On an error the folder is left as it then is: the
 /// caller throws it away.
 pub fn unpack(archive: &Path, format: Format, to: &Path, limits: Limits) -> Result<(), UnpackError> {
-    fs::create_dir_all(to)?;
-    if fs::read_dir(to)?.next().is_some() {
-        return Err(UnpackError::NotEmpty { folder: to.display().to_string() });
-    }
-    let file = BufReader::with_capacity(1 << 20, fs::File::open(archive)?);
-    let mut placer = Placer::new(to, limits, format == Format::Deb);
+    expect_empty(to)?;
+    let file = open(archive)?;
+    let rules = if format == Format::Deb { Rules::Root } else { Rules::Folder };
+    let mut placer = Placer::new(to, limits, rules);
     match format {
         Format::Zip => zip(file, &mut placer)?,
         Format::Deb => deb(file, &mut placer)?,
         _ => tar(decoder(format, file)?, &mut placer)?,
     }
     placer.finish()
+}
+
+/// Unpacks an image's layers over one another, the lowest first, into a folder which is made or is empty.
+pub fn unpack_layers(layers: &[(PathBuf, Format)], to: &Path, limits: Limits) -> Result<(), UnpackError> {
+    expect_empty(to)?;
+    let mut placer = Placer::new(to, limits, Rules::Layers);
+    for (layer, format) in layers {
+        placer.begin_layer();
+        // They mean what lies below, wherever among a layer's own entries they stand.
+        each(decoder(*format, open(layer)?)?, |entry| {
+            let whiteout = checked(&entry.path_bytes())?.and_then(|path| Whiteout::of(&path));
+            whiteout.map_or(Ok(()), |whiteout| placer.take_away(&whiteout))
+        })?;
+        tar(decoder(*format, open(layer)?)?, &mut placer)?;
+    }
+    placer.finish()
+}
+
+fn expect_empty(folder: &Path) -> Result<(), UnpackError> {
+    fs::create_dir_all(folder)?;
+    match fs::read_dir(folder)?.next() {
+        Some(_) => Err(UnpackError::NotEmpty { folder: folder.display().to_string() }),
+        None => Ok(()),
+    }
+}
+
+fn open(archive: &Path) -> Result<BufReader<fs::File>, UnpackError> {
+    Ok(BufReader::with_capacity(1 << 20, fs::File::open(archive)?))
 }
 
 pub(crate) fn decoder<'r>(format: Format, file: impl Read + 'r) -> Result<Box<dyn Read + 'r>, UnpackError> {

@@ -3,7 +3,7 @@
 use std::{io::Write as _, path::Path};
 
 use fs_err as fs;
-use rst_archive::{Format, Limits, unpack};
+use rst_archive::{Format, Limits, UnpackError, unpack, unpack_layers};
 use tar::EntryType;
 
 /// One raw entry: the tar crate would refuse to write most of these.
@@ -250,4 +250,93 @@ fn a_package_may_link_to_its_own_root() {
     let out = folder.path().join("out");
     unpack(&archive, Format::Deb, &out, Limits::default()).unwrap();
     assert_eq!(fs::read_link(out.join("usr/bin/awk")).unwrap(), Path::new("../../etc/alternatives/awk"));
+}
+
+/// Unpacks layers, each of these entries, and shows every file and link that comes out, with its content.
+fn layered(layers: &[&[Vec<u8>]]) -> Result<Vec<String>, UnpackError> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |(number, entries): (usize, &&[Vec<u8>])| {
+        let layer = folder.path().join(format!("{number}.tar"));
+        fs::write(&layer, [entries.concat(), vec![0; 1024]].concat()).unwrap();
+        (layer, Format::Tar)
+    };
+    let layers: Vec<_> = layers.iter().enumerate().map(write).collect();
+    let out = folder.path().join("out");
+    unpack_layers(&layers, &out, Limits::default())?;
+    let mut found = Vec::new();
+    let mut folders = vec![out.clone()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(at).unwrap() {
+            let entry = entry.unwrap();
+            let path = entry.path();
+            let name = path.strip_prefix(&out).unwrap().display().to_string();
+            if entry.file_type().unwrap().is_symlink() {
+                found.push(format!("{name} -> {}", fs::read_link(path).unwrap().display()));
+            } else if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else {
+                found.push(format!("{name} = {}", fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn folder(name: &str) -> Vec<u8> {
+    raw(name, EntryType::Directory, "", 0, b"")
+}
+
+fn text(name: &str, text: &[u8; 2]) -> Vec<u8> {
+    raw(name, EntryType::Regular, "", 2, text)
+}
+
+#[test]
+fn a_later_layer_lies_above() {
+    let below = [
+        file("a"),
+        file("d/x"),
+        file("d/y"),
+        file("e/x"),
+        link("l", "a"),
+        raw("dev/null", EntryType::Char, "", 0, b""),
+    ];
+    for (above, expected) in [
+        (vec![text("a", b"no")], vec!["a = no", "d/x = hi", "d/y = hi", "e/x = hi", "l -> a"]),
+        (vec![file("d/.wh.x")], vec!["a = hi", "d/y = hi", "e/x = hi", "l -> a"]),
+        (vec![file(".wh.d"), file(".wh.l")], vec!["a = hi", "e/x = hi"]),
+        // It hides what lies below, not what comes with it, in whatever order.
+        (vec![text("d/y", b"no"), file("d/.wh..wh..opq")], vec!["a = hi", "d/y = no", "e/x = hi", "l -> a"]),
+        (vec![text("d/x", b"no"), file(".wh.d")], vec!["a = hi", "d/x = no", "e/x = hi", "l -> a"]),
+        (vec![file(".wh..wh..opq"), text("b", b"no")], vec!["b = no"]),
+        (vec![file("d")], vec!["a = hi", "d = hi", "e/x = hi", "l -> a"]),
+        (vec![folder("l/"), text("l/x", b"no")], vec!["a = hi", "d/x = hi", "d/y = hi", "e/x = hi", "l/x = no"]),
+        (vec![link("e", "/d")], vec!["a = hi", "d/x = hi", "d/y = hi", "e -> d", "l -> a"]),
+        (vec![file("absent/.wh.x"), file("l/.wh.x")], vec!["a = hi", "d/x = hi", "d/y = hi", "e/x = hi", "l -> a"]),
+        (
+            vec![raw("h", EntryType::Link, "d/x", 0, b"")],
+            vec!["a = hi", "d/x = hi", "d/y = hi", "e/x = hi", "h = hi", "l -> a"],
+        ),
+    ] {
+        assert_eq!(layered(&[&below, &above]).unwrap(), expected);
+    }
+}
+
+#[test]
+fn layers_are_refused_for_the_same_reasons() {
+    for (below, above, expected) in [
+        (vec![link("l", "d")], vec![file("l/x")], "archive refused: entry `l/x` lies behind the link `l`"),
+        (vec![], vec![file("a"), file("a")], "archive refused: entry `a` is there twice"),
+        (vec![], vec![folder("a/"), file("a")], "archive refused: entry `a` is there twice"),
+        (vec![file("x")], vec![file("../.wh.x")], "archive refused: entry `../.wh.x`: `../.wh.x` contains `..`"),
+        (vec![file("x")], vec![file("/.wh.x")], "archive refused: entry `/.wh.x`: `/.wh.x` is absolute"),
+        // What each layer alone would not do.
+        (
+            vec![link("d", ".")],
+            vec![link("l", "d/..")],
+            "archive refused: entry `l` is a link to `d/..`, which is not inside",
+        ),
+    ] {
+        assert_eq!(layered(&[&below, &above]).unwrap_err().to_string(), expected);
+    }
 }

@@ -82,7 +82,7 @@ pub fn compare(project: &Path) -> Outcome {
     let summary: Summary = serde_json::from_str(text.lines().last().ok_or("rst printed nothing")?)?;
     let ours: BTreeMap<_, _> = summary.built.components.into_iter().map(|one| (one.name.clone(), one)).collect();
 
-    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES)?;
+    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES, &rst_model::Cancel::default())?;
     let mut text = String::from(
         "\n| | rst: seconds | CPU seconds | gcc: seconds | CPU seconds | CPU, ratio |\n|---|---|---|---|---|---|\n",
     );

@@ -17,6 +17,7 @@ use crate::{
     inventory::Facts,
     sbom::Documents,
     supply::sources,
+    toolchain::Toolchain,
 };
 
 /// An archive's tree, and what is known of it.
@@ -72,6 +73,7 @@ impl Assembled {
                     version: node.component.version.clone(),
                     license: node.component.license.clone(),
                     source: node.sources.own.locked.tree,
+                    toolchain: node.toolchain.name().to_owned(),
                     overridden: node.sources.own.is_overridden(),
                     recipe: node.component.digest(),
                     action: compose(graph, id, &trees).key(),
@@ -83,8 +85,14 @@ impl Assembled {
             let built = node.tools.iter().map(|tool| &graph.nodes[*tool]);
             let built = built.map(|tool| (&tool.component.name, &tool.sources.own));
             for (tool, source) in node.sources.tools.iter().chain(built) {
-                let source = ManifestSource { version: source.locked.version.clone(), tree: source.locked.tree };
+                let (version, tree) = (source.locked.version.clone(), source.locked.tree);
+                let source = ManifestSource { version, tree, image: None };
                 manifest.toolchain.insert(tool.clone(), source);
+            }
+            if let Toolchain::Gcc(gcc) = &node.toolchain {
+                let (version, image) = (gcc.version.clone(), Some(gcc.image.clone()));
+                let source = ManifestSource { version, tree: gcc.tree, image };
+                manifest.toolchain.insert(node.toolchain.name().to_owned(), source);
             }
             for (path, kind) in factory.store.listing(output)?.iter() {
                 let Some(to) = place(path, is_listed, variant.tool.get_ref(), variant.only.as_deref()) else {

@@ -10,7 +10,7 @@ use rst_model::{
 use crate::{
     driver::{self, Context},
     graph::{Graph, Node, NodeId},
-    toolchain::{Zig, runtimes_of},
+    toolchain::{License, Toolchain, Zig},
 };
 
 /// SOURCE_DATE_EPOCH of every build and the time of every file in an archive: 2026-01-01, in seconds
@@ -28,7 +28,9 @@ pub(crate) fn tool_mount(name: &str) -> String {
 
 /// The trees of a node's tools, by where they are seen.
 pub(crate) fn tool_mounts(node: &Node) -> BTreeMap<String, Digest> {
-    node.sources.tools.iter().map(|(name, source)| (tool_mount(name), source.locked.tree)).collect()
+    let mut mounts = node.toolchain.mounts();
+    mounts.extend(node.sources.tools.iter().map(|(name, source)| (tool_mount(name), source.locked.tree)));
+    mounts
 }
 
 /// The mount that stands for the whole root: the build root.
@@ -39,7 +41,7 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     let node = &graph.nodes[id];
     let libraries: Vec<_> = node.libraries.iter().map(|need| graph.nodes[*need].component.name.clone()).collect();
     let context = context_of(node, &libraries);
-    let zig = context.zig;
+    let toolchain = &node.toolchain;
     let plan = driver::plan(&context);
 
     let mut mounts = tool_mounts(node);
@@ -51,22 +53,30 @@ pub fn compose(graph: &Graph, id: NodeId, outputs: &BTreeMap<NodeId, Digest>) ->
     }
     let checkouts = checkouts(node, &mut mounts);
 
-    let mut files = zig.commands();
+    let mut files = toolchain.commands(node.platform);
     files.extend(plan.files);
     let mut steps = patching(node, &mut files);
     steps.extend(plan.steps);
     if node.sources.vendor.is_some() {
         steps.extend(vendored_licenses());
     }
-    for runtime in runtimes_of(&node.component.driver) {
-        let file = runtime.license_text.rsplit('/').next().unwrap_or_default();
-        let to = format!("/b/licenses/runtime/{}/{file}", runtime.name);
-        steps.push(driver::step(["install", "-D", "--mode=644", runtime.license_text, &to]));
+    for runtime in toolchain.runtimes_of(&node.component.driver) {
+        match runtime.license_text {
+            License::At(text) => {
+                let file = text.rsplit('/').next().unwrap_or_default();
+                let to = format!("/b/licenses/runtime/{}/{file}", runtime.name);
+                steps.push(driver::step(["install", "-D", "--mode=644", text, &to]));
+            }
+            License::Here { file, text } => {
+                files.insert(path(&format!("licenses/runtime/{file}")), text.to_owned());
+            }
+        }
     }
 
     let mut env = driver::base_env(EPOCH);
-    env.extend(Zig::env());
+    env.extend(toolchain.env());
     env.extend(plan.env);
+    toolchain.widen_path(&mut env);
     if let Some(flags) = env.get_mut("CGO_CFLAGS") {
         *flags = format!("{flags} {}", go_sees(node, outputs));
     }
@@ -115,8 +125,14 @@ pub(crate) fn patching(node: &Node, files: &mut BTreeMap<RelPath, String>) -> Ve
 }
 
 pub(crate) fn context_of<'a>(node: &'a Node, libraries: &'a [String]) -> Context<'a> {
-    let zig = Zig { platform: node.platform, host: Arch::HOST };
-    Context { component: &node.component, platform: node.platform, zig, libraries, epoch: EPOCH }
+    Context {
+        component: &node.component,
+        platform: node.platform,
+        toolchain: &node.toolchain,
+        host: Arch::HOST,
+        libraries,
+        epoch: EPOCH,
+    }
 }
 
 /// The Go variables that a node's programs are linked with, by program.
@@ -136,11 +152,11 @@ fn go_cache(node: &Node, mounts: &BTreeMap<String, Digest>) -> Option<CacheMount
         return None;
     }
     let tools: Vec<_> = node.sources.tools.keys().map(|name| mounts.get(&tool_mount(name))).collect();
-    Some(CacheMount {
-        target: driver::GO_CACHE.to_owned(),
-        name: "go-build".to_owned(),
-        validity: Digest::of_json(&(node.platform, tools)),
-    })
+    let validity = match &node.toolchain {
+        Toolchain::Zig => Digest::of_json(&(node.platform, tools)),
+        Toolchain::Gcc(gcc) => Digest::of_json(&(node.platform, tools, gcc.tree)),
+    };
+    Some(CacheMount { target: driver::GO_CACHE.to_owned(), name: "go-build".to_owned(), validity })
 }
 
 /// A define that nothing reads and that changes with the libraries, for flags that Go's cache keys hold.

@@ -1,8 +1,11 @@
 //! What can go wrong while building.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+use rst_model::Platform;
+
+use crate::graph::Node;
 
 /// A build that did not come to its end.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -10,8 +13,9 @@ pub enum BuildError {
     /// A command failed. The reporter shows the log's last lines.
     #[error("{name} {version} for {platform} failed: `{command}` {how}")]
     #[diagnostic(help(
-        "whole log: {} (or `rst log {name} --platform {platform}`)\nto try it by hand (/b/commands there): rst build {name}@{version} --platform {platform} --shell",
-        log.display()
+        "whole log: {} (or `rst log {name} --platform {platform}`)\nto try it by hand (/b/commands there): rst build {name}@{version} --platform {platform} --shell{}",
+        log.display(),
+        if *by_zig { "\nif it is Zig that fails, GCC may do: the same command with --toolchain container" } else { "" }
     ))]
     Command {
         /// The component.
@@ -19,7 +23,7 @@ pub enum BuildError {
         /// Its version.
         version: String,
         /// What for.
-        platform: String,
+        platform: Platform,
         /// The command as run.
         command: String,
         /// `exited with 2`, `was killed by signal 9`.
@@ -30,6 +34,8 @@ pub enum BuildError {
         log: PathBuf,
         /// Whether it wanted room where there was none.
         no_space: bool,
+        /// Whether Zig is what it was built with, and GCC could take its place.
+        by_zig: bool,
     },
     /// A build ended well but a file of `install` is not there.
     #[error("build left no `{path}`, which the recipe names in {key}")]
@@ -73,6 +79,28 @@ pub enum BuildError {
         size: u64,
         /// In bytes.
         budget: u64,
+    },
+    /// An image could not be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Image(#[from] rst_fetch::ImageError),
+    /// An image that is of no use here.
+    #[error("the image {image} has no compiler for musl: expected gcc for …-musl, or musl-gcc, found {found}")]
+    #[diagnostic(help("--image takes any image with musl GCC and what else a build needs: see docs/architecture.md"))]
+    NoCompiler {
+        /// Which.
+        image: String,
+        /// What it has.
+        found: String,
+    },
+    /// The image's compiler compiles for its own machine.
+    #[error("--toolchain container builds for {} alone: {name} is wanted for {platform}", Platform::HOST)]
+    #[diagnostic(help("leave out --platform {platform}, or --toolchain container; or build on such a machine"))]
+    NotNative {
+        /// A component.
+        name: String,
+        /// What it is wanted for.
+        platform: Platform,
     },
     /// The store's file system is full.
     #[error("{}: No space left on device", store.display())]
@@ -145,6 +173,22 @@ impl BuildError {
         match self {
             BuildError::Command { command, how, .. } => format!("`{command}` {how}"),
             other => other.to_string(),
+        }
+    }
+
+    /// The same, of a node.
+    pub(crate) fn at(mut self, node: &Node) -> Self {
+        if let BuildError::Command { by_zig, no_space: false, .. } = &mut self {
+            *by_zig = node.may_fall_back();
+        }
+        self
+    }
+
+    /// The log of what failed.
+    pub(crate) fn log(&self) -> &Path {
+        match self {
+            BuildError::Command { log, .. } => log,
+            _ => Path::new(""),
         }
     }
 }

@@ -248,7 +248,7 @@ impl Executor<'_> {
                 Err(BuildError::Command {
                     name: action.name.clone(),
                     version: version.to_owned(),
-                    platform: action.platform.to_string(),
+                    platform: action.platform,
                     command: argv.join(" "),
                     how,
                     // Zig says it in one word; on a full disk the log itself may lack the line.
@@ -256,6 +256,8 @@ impl Executor<'_> {
                         || last_lines.iter().any(|l| l.contains("No space left") || l.contains("NoSpaceLeft")),
                     last_lines,
                     log: spec.log.clone(),
+                    // Whoever knows more says so.
+                    by_zig: false,
                 })
             }
             // The commands' end is told in a file, too.
@@ -312,8 +314,16 @@ impl Executor<'_> {
     }
 }
 
+/// update-alternatives(1)
+const ALTERNATIVES: &str = "etc/alternatives";
+
 /// The build root's own top folders become those of the sandbox.
 fn mount_build_root(tree: &Path, mount: &mut impl FnMut(&str, MountSource)) -> Result<(), BuildError> {
+    // Through these an image's programs may be called by other names: awk, ld. A link could lead to the host's.
+    let is_folder = |name: &str| fs::symlink_metadata(tree.join(name)).is_ok_and(|metadata| metadata.is_dir());
+    if ["etc", ALTERNATIVES].into_iter().all(is_folder) {
+        mount(&format!("/{ALTERNATIVES}"), MountSource::ReadOnly(tree.join(ALTERNATIVES)));
+    }
     for entry in fs::read_dir(tree)? {
         let entry = entry?;
         let target = format!("/{}", entry.file_name().to_string_lossy());

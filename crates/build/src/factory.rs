@@ -22,12 +22,13 @@ use crate::{
     compose::{compose, tool_mounts},
     error::BuildError,
     execute::Executor,
+    fallback::Choice,
     graph::{Graph, NodeId, WantedArchive},
     project::Project,
     schedule::{self, Lane, Limits, Task},
     slots::Slots,
     supply::{ordered, sources},
-    toolchain::{Libc, libcs_of},
+    toolchain::Libc,
 };
 
 pub(crate) type Tasks<'a> = Vec<Task<'a, BuildError>>;
@@ -47,9 +48,12 @@ pub struct Settings {
     pub for_release: bool,
     /// Where archives go.
     pub dist: PathBuf,
+    /// What compiles.
+    pub toolchain: Choice,
 }
 
 /// All that building needs.
+#[derive(Clone)]
 pub struct Factory<'a> {
     /// Recipes, lock, archives.
     pub project: &'a Project,
@@ -135,8 +139,8 @@ impl Factory<'_> {
         survey
     }
 
-    /// Builds everything of a graph and puts its archives into `dist/`.
-    pub fn build(&self, graph: &Graph) -> Result<Built, BuildError> {
+    /// Builds everything with the toolchains that the graph names.
+    pub(crate) fn build_once(&self, graph: &Graph) -> Result<Built, BuildError> {
         let survey = self.survey(graph);
         for id in survey.done.keys() {
             self.reporter.event(Event::Cached { step: step_of(graph, *id) });
@@ -300,7 +304,10 @@ impl Factory<'_> {
                 self.reporter.event(Event::Cached { step });
                 result
             }
-            None => self.run_action(&action, &libcs_of_node(graph, id), slots, step)?,
+            None => {
+                let result = self.run_action(&action, &libcs_of_node(graph, id), slots, step);
+                result.map_err(|error| error.at(&graph.nodes[id]))?
+            }
         };
         results.lock().expect("no task panics while holding it").insert(id, result);
         Ok(())
@@ -386,7 +393,7 @@ impl Factory<'_> {
 
 fn libcs_of_node(graph: &Graph, id: NodeId) -> Vec<Libc> {
     let node = &graph.nodes[id];
-    libcs_of(&node.component.driver, node.platform)
+    node.toolchain.libcs_of(&node.component.driver, node.platform)
 }
 
 /// Under which name the store remembers the last action of a component, for `explain` and `log`.

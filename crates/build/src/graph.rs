@@ -1,7 +1,7 @@
 //! What has to be built for what was asked: components at a version for a platform, and what each
 //! needs. Made from recipes and lock alone; nothing is fetched.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use miette::Diagnostic;
 use rst_model::{
@@ -9,7 +9,10 @@ use rst_model::{
     recipe::{AllocatorChoice, Component, Driver, RecipeError, SourceSpec},
 };
 
-use crate::project::Project;
+use crate::{
+    project::Project,
+    toolchain::{Gcc, Toolchain},
+};
 
 /// `podman`, `podman@5.8.6`, `podman@5.8`, `podman-full`, `crun`: what a person may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub struct Node {
     pub component: Component,
     /// For what.
     pub platform: Platform,
+    /// With which compiler.
+    pub toolchain: Toolchain,
     /// The libraries it links, those they link included, dependents before what they depend on.
     pub libraries: Vec<NodeId>,
     /// Tools that run while it is built and are built themselves, for the building machine.
@@ -56,6 +61,23 @@ impl Node {
     /// All that is built before it.
     pub fn needs(&self) -> impl Iterator<Item = &NodeId> {
         self.libraries.iter().chain(&self.tools)
+    }
+
+    /// Has it built by the GCC of an image, if that may be.
+    pub(crate) fn fall_back(&mut self, gcc: &Arc<Gcc>) {
+        let driver = &self.component.driver;
+        if self.may_fall_back() {
+            let ours = self.toolchain.tools_of(driver);
+            self.toolchain = Toolchain::Gcc(Arc::clone(gcc));
+            let theirs = self.toolchain.tools_of(driver);
+            self.sources.tools.retain(|name, _| !ours.contains(&name.as_str()) || theirs.contains(&name.as_str()));
+        }
+    }
+
+    /// Whether another compiler than Zig could build it.
+    pub(crate) fn may_fall_back(&self) -> bool {
+        let is_native = self.platform == Platform::HOST;
+        self.toolchain == Toolchain::Zig && is_native && Toolchain::may_be_gcc(&self.component.driver)
     }
 }
 
@@ -272,7 +294,8 @@ impl<'a> Growing<'a> {
             }
         }
         let id = self.graph.nodes.len();
-        self.graph.nodes.push(Node { component, platform, libraries, tools, sources });
+        let toolchain = Toolchain::default();
+        self.graph.nodes.push(Node { component, platform, toolchain, libraries, tools, sources });
         self.seen.insert(key, id);
         Ok(id)
     }
@@ -299,7 +322,7 @@ fn sources_of(project: &Project, component: &Component) -> Result<NodeSources, G
         None => None,
     };
     let mut tools = BTreeMap::new();
-    for name in crate::toolchain::tools_of(&component.driver) {
+    for name in Toolchain::default().tools_of(&component.driver) {
         let version = newest(project, of, name)?;
         let spec = project.book.component(name, &version)?.source;
         tools.insert(name.to_string(), pinned(project, of, name, &version, spec)?);

@@ -10,7 +10,7 @@ use crate::{
     factory::Factory,
     graph::{Graph, Node, NodeId, Source, WantedArchive, links_a_program},
     listed::{Listed, module_of},
-    toolchain::{Runtime, runtimes_of},
+    toolchain::{Gcc, Runtime, Toolchain},
 };
 
 /// What an inventory is made from.
@@ -34,8 +34,11 @@ impl Facts<'_> {
             let mut links: BTreeSet<PartId> = node.component.needs.iter().map(|need| PartId::component(need)).collect();
             let mut linked: Vec<(PartId, Part)> = Vec::new();
             if links_a_program(&node.component) {
-                for runtime in runtimes_of(&node.component.driver) {
-                    linked.push(self.runtime(node, runtime, &listed)?);
+                for runtime in node.toolchain.runtimes_of(&node.component.driver) {
+                    linked.push(match &node.toolchain {
+                        Toolchain::Gcc(gcc) if runtime.tool == Gcc::NAME => of_image(gcc, &runtime),
+                        _ => self.runtime(node, &runtime, &listed)?,
+                    });
                 }
             }
             match &node.component.driver {
@@ -149,6 +152,24 @@ impl Facts<'_> {
         };
         Ok(modules.iter().map(part).collect())
     }
+}
+
+/// What an image's GCC leaves in programs: of which source it is made, its distributor knows.
+fn of_image(gcc: &Gcc, runtime: &Runtime) -> (PartId, Part) {
+    let version = if runtime.name == "musl" { &gcc.musl } else { &gcc.version };
+    let part = Part {
+        name: runtime.name.to_owned(),
+        version: version.to_string(),
+        kind: Kind::Library,
+        license: License::declared(runtime.license),
+        purl: rst_sbom::of_generic(runtime.name, version.as_str()),
+        origin: Origin::Delivered { sha256: vec![gcc.image.digest], h1: Vec::new(), url: None },
+        patches: BTreeSet::new(),
+        within: Some(format!("the container image {}", gcc.image)),
+        links: BTreeSet::new(),
+    };
+    // Another than Zig's, which may be in other programs of the archive.
+    (PartId::component(&format!("{}+{}", runtime.name, Gcc::NAME)), part)
 }
 
 fn crate_parts(node: &Node, crates: Vec<Crate>) -> Vec<(PartId, Part)> {

@@ -1,7 +1,8 @@
 //! The factory: from recipes and lock to proved archives.
 //!
 //! `project` reads what people write, `graph` says what has to be built, `compose` turns each node
-//! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, `listing`
+//! into an action (with `driver` and `toolchain`), `execute` runs one, `schedule` runs all, `fallback` chooses the
+//! compiler, `listing`
 //! asks what is linked into a component's programs, and `assemble` (with `inventory` and `sbom`), `prove` and
 //! `package` make archives. `pins` and `upstream` change the lock, `revise` says
 //! what is to be released again, `unlike` what an archive was not built from. `factory` is the road through all of them.
@@ -16,6 +17,7 @@ mod error;
 mod execute;
 mod explain;
 mod factory;
+mod fallback;
 mod graph;
 mod inventory;
 mod listed;
@@ -37,6 +39,7 @@ pub use compose::{EPOCH, LICENSES, TWINS, compose};
 pub use error::BuildError;
 pub use explain::Why;
 pub use factory::{Built, BuiltArchive, BuiltComponent, Factory, Settings, Survey, memory_of};
+pub use fallback::Choice;
 pub use graph::{Graph, GraphError, Node, NodeId, Request, Source, WantedArchive};
 pub use pins::{PinError, export_mirror, kept, pin};
 pub use project::{EtcFile, Project, ProjectError};

@@ -19,6 +19,7 @@ use crate::{
     factory::Factory,
     graph::{Graph, Node, NodeId, links_a_program},
     slots::Slots,
+    toolchain::Toolchain,
 };
 
 /// Zig's musl: the header that has its version.
@@ -90,7 +91,7 @@ pub(crate) fn listing(graph: &Graph, id: NodeId, output: Digest) -> Option<Actio
         cache: None,
         unsandboxed: graph.unsandboxed,
     };
-    if links_a_program(&node.component) {
+    if node.toolchain == Toolchain::Zig && links_a_program(&node.component) {
         let header = "/zig/ziglang/lib/libc/musl/src/internal/version.h";
         action.steps.push(driver::step(["cp", header, "/b/out/musl"]));
         action.collect.push(taken("out/musl", MUSL));
@@ -100,6 +101,7 @@ pub(crate) fn listing(graph: &Graph, id: NodeId, output: Digest) -> Option<Actio
         Driver::Cargo(options) => ask_source(&mut action, node, options),
         _ => {}
     }
+    node.toolchain.widen_path(&mut action.env);
     (!action.collect.is_empty()).then_some(action)
 }
 

@@ -8,7 +8,7 @@ use std::{
 use fs_err as fs;
 use miette::Diagnostic;
 use rst_model::{
-    Archives, Digest, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version, names,
+    Archives, Digest, ImagePlace, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version, names,
     recipe::{Book, OwnSource, RecipeError},
     toml_file::{self, SyntaxError},
 };
@@ -26,6 +26,8 @@ pub struct Project {
     pub archives: Archives,
     /// What of releases their bytes do not say.
     pub releases: Releases,
+    /// What `--toolchain container` builds with, unless told otherwise.
+    pub image: Option<ImagePlace>,
     /// `build/etc/FOLDER/`: file → text and whether it is executable, per folder.
     pub etc: BTreeMap<String, BTreeMap<RelPath, EtcFile>>,
 }
@@ -77,6 +79,7 @@ pub enum ProjectError {
 const LOCK: &str = "build/lock.toml";
 const ARCHIVES: &str = "build/archives.toml";
 const RELEASES: &str = "build/releases.toml";
+const TOOLCHAIN: &str = "build/toolchain.toml";
 
 impl Project {
     /// Finds the project at or above a folder and reads it.
@@ -123,7 +126,8 @@ impl Project {
             false => Releases::default(),
         };
         let etc = read_etc(&root.join("build/etc"))?;
-        Ok(Self { root: root.to_owned(), book, lock, archives, releases, etc })
+        let image = read_image(root)?;
+        Ok(Self { root: root.to_owned(), book, lock, archives, releases, image, etc })
     }
 
     /// Has a component built from a folder, in every version, in place of what the lock pins.
@@ -202,6 +206,20 @@ fn read_archives(root: &Path, book: &Book) -> Result<Archives, ProjectError> {
         }
     }
     Ok(archives)
+}
+
+fn read_image(root: &Path) -> Result<Option<ImagePlace>, ProjectError> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Toolchain {
+        image: ImagePlace,
+    }
+    let path = root.join(TOOLCHAIN);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = toml_file::named(TOOLCHAIN, fs::read_to_string(path)?);
+    Ok(Some(toml_file::parse::<Toolchain>(&text)?.image))
 }
 
 fn read_etc(etc: &Path) -> Result<BTreeMap<String, BTreeMap<RelPath, EtcFile>>, ProjectError> {

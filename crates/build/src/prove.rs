@@ -84,7 +84,7 @@ fn prove_files(
 }
 
 /// Paths of the sandbox, which must not show in a program.
-const SANDBOX_PATHS: [&str; 12] = [
+const SANDBOX_PATHS: [&str; 13] = [
     "/b/src",
     "/b/objects",
     "/b/gopath",
@@ -97,4 +97,5 @@ const SANDBOX_PATHS: [&str; 12] = [
     "/deps/",
     "/tools/rust",
     "/zig/ziglang",
+    "/kit/kernel",
 ];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rst_build::Request;
-use rst_model::Platform;
+use rst_model::{ImagePlace, Platform};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -79,6 +79,8 @@ Examples:
   rst build podman@5.8.6
   rst build podman --override libseccomp=../my-libseccomp
   rst build crun --shell
+  rst build crun conmon --toolchain container --image oci:my-image
+  rst build podman --toolchain auto
   rst build podman --explain")]
     Build(BuildArgs),
     /// Show what a build consists of, and what of it is in the store
@@ -336,6 +338,14 @@ pub struct BuildArgs {
     /// Build on the host itself, with its own tools, where it allows no sandbox; the manifest says so
     #[arg(long)]
     pub no_sandbox: bool,
+    /// What compiles C and links: zig; the musl GCC of a container image (not Rust programs, and for this machine
+    /// alone); or that only where Zig fails
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH", conflicts_with = "no_sandbox")]
+    pub toolchain: Toolchain,
+    /// The image: HOST/REPOSITORY@sha256:DIGEST, oci:FOLDER, oci-archive:FILE or docker-archive:FILE [default: the one
+    /// in build/toolchain.toml]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<ImagePlace>,
     /// Where archives go
     #[arg(long, default_value = "dist", value_name = "FOLDER")]
     pub dist: PathBuf,
@@ -383,6 +393,18 @@ pub struct RebuildArgs {
     /// Leave what was built, and say where
     #[arg(long)]
     pub keep: bool,
+}
+
+/// `--toolchain`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Toolchain {
+    /// Zig
+    #[default]
+    Zig,
+    /// The GCC of a container image
+    Container,
+    /// Zig, and GCC for what it fails at
+    Auto,
 }
 
 #[cfg(feature = "release")]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use rst_archive::PackedError;
 use rst_build::{AdvisoryError, BuildError, BumpError, PinError};
-use rst_fetch::FetchError;
+use rst_fetch::{FetchError, ImageError};
 use rst_rebuild::RebuildError;
 #[cfg(feature = "release")]
 use rst_release::{PublishError, ReleaseError};
@@ -111,7 +111,11 @@ fn build(error: &BuildError) -> Exit {
         BuildError::Proof { .. } | BuildError::Budget { .. } => Exit::Proof,
         BuildError::Interrupted => Exit::Interrupted,
         BuildError::Fetch(error) => fetch(error),
-        BuildError::Graph(_) | BuildError::Pattern { .. } => Exit::Usage,
+        BuildError::Image(error) => image(error),
+        BuildError::Graph(_)
+        | BuildError::Pattern { .. }
+        | BuildError::NoCompiler { .. }
+        | BuildError::NotNative { .. } => Exit::Usage,
         BuildError::Sandbox(error) => sandbox(error),
         _ => Exit::Failed,
     }
@@ -141,6 +145,16 @@ fn fetch(error: &FetchError) -> Exit {
         FetchError::Cancelled => Exit::Interrupted,
         FetchError::NoSpace { .. } | FetchError::Io(_) | FetchError::Store(_) => Exit::Failed,
         _ => Exit::Source,
+    }
+}
+
+fn image(error: &ImageError) -> Exit {
+    match error {
+        ImageError::NotHad { .. } => Exit::Source,
+        ImageError::WrongDigest { .. } => Exit::Digest,
+        ImageError::OtherMachine { .. } => Exit::Usage,
+        ImageError::Cancelled => Exit::Interrupted,
+        ImageError::NoSpace { .. } => Exit::Failed,
     }
 }
 

@@ -109,6 +109,8 @@ fn lock_name(source_name: &str) -> String {
 pub(crate) enum OriginError {
     #[error("expected SHA-256 {expected}, found {found}")]
     WrongBytes { expected: String, found: String },
+    #[error("it is for {found}")]
+    OtherMachine { found: String },
     #[error("{0}")]
     Reason(String),
     #[error("interrupted")]

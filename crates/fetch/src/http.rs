@@ -81,6 +81,9 @@ pub(crate) struct Http {
     patience: Patience,
 }
 
+/// What a request says beside its URL. Nothing of it goes on to another host.
+pub(crate) type Headers<'a> = [(&'a str, String)];
+
 /// Whether another attempt makes sense.
 enum Trouble {
     Final(OriginError),
@@ -100,12 +103,26 @@ impl Http {
     pub(crate) fn download(
         &self,
         url: &str,
+        headers: &Headers,
         to: &Path,
         cancel: &Cancel,
         progress: &dyn Fn(u64),
     ) -> Result<(), OriginError> {
         let begun = Instant::now();
-        self.patiently(url, cancel, || self.attempt(url, to, begun, cancel, progress))
+        self.patiently(url, cancel, || self.attempt((url, headers), to, begun, cancel, progress))
+    }
+
+    /// What a server that wants to know who asks says of how one tells it; nothing, if it does not.
+    pub(crate) fn challenge(&self, url: &str, cancel: &Cancel) -> Result<Option<String>, OriginError> {
+        self.patiently(url, cancel, || {
+            let answer = self.agent.get(url).call().map_err(trouble)?;
+            if answer.status() == StatusCode::UNAUTHORIZED {
+                let challenge = answer.headers().get("WWW-Authenticate").and_then(|value| value.to_str().ok());
+                return Ok(Some(challenge.unwrap_or_default().to_owned()));
+            }
+            expect_ok(answer.status())?;
+            Ok(None)
+        })
     }
 
     /// Tries again, after a pause, what may have failed by chance.
@@ -157,7 +174,7 @@ impl Http {
 
     fn attempt(
         &self,
-        url: &str,
+        (url, headers): (&str, &Headers),
         to: &Path,
         begun: Instant,
         cancel: &Cancel,
@@ -167,6 +184,9 @@ impl Http {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(to).map_err(stop)?;
         let mut have = file.metadata().map_err(stop)?.len();
         let mut request = self.agent.get(url);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));
         }
@@ -253,7 +273,7 @@ mod tests {
         let to = folder.path().join("a");
         let patience = Patience { attempts: 1, silence: Duration::from_millis(200), ..Patience::default() };
         let http = Http::new(patience, None);
-        let error = http.download(&url, &to, &Cancel::default(), &|_| ()).unwrap_err();
+        let error = http.download(&url, &[], &to, &Cancel::default(), &|_| ()).unwrap_err();
         assert!(error.to_string().starts_with("the connection was lost after 3 bytes"), "{error}");
         assert_eq!(fs::read(to).unwrap(), b"abc");
         server.join().unwrap();

@@ -7,6 +7,7 @@
 mod client;
 mod error;
 mod http;
+mod image;
 mod mirror;
 mod origin;
 mod osv;
@@ -30,6 +31,7 @@ use rst_store::Store;
 
 pub use error::{FetchError, Refusal};
 pub use http::{Cancelled, Patience, connections, pause};
+pub use image::{Image, ImageError};
 pub use osv::{Advisory, OSV, OsvPackage};
 pub use versions::{Asked, Question};
 

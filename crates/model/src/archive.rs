@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{Arch, Digest, Platform, RelPath, Revision, Version, recipe::AllocatorChoice};
+use crate::{Arch, Digest, ImageName, Platform, RelPath, Revision, Version, recipe::AllocatorChoice};
 
 /// `build/archives.toml`: variants by name (`podman-full`).
 pub type Archives = BTreeMap<String, Variant>;
@@ -94,13 +94,16 @@ impl Manifest {
     }
 }
 
-/// A pinned source.
+/// A pinned source, or an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestSource {
-    /// Its version.
+    /// Its version; an image's is that of its GCC.
     pub version: Version,
     /// Its tree.
     pub tree: Digest,
+    /// Of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageName>,
 }
 
 /// A component that went in, libraries included.
@@ -112,6 +115,9 @@ pub struct ManifestComponent {
     pub license: String,
     /// Its source tree.
     pub source: Digest,
+    /// What compiled its C code and linked its programs: a name in the manifest's `toolchain`.
+    #[serde(default = "zig")]
+    pub toolchain: String,
     /// Whether that was a folder of the builder's (`rst build --override`), not what the lock pins.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overridden: bool,
@@ -126,6 +132,11 @@ pub struct ManifestComponent {
     /// Go variables that were set when a program was linked: program to name to value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What built all, before there was something else.
+fn zig() -> String {
+    "zig".to_owned()
 }
 
 /// One file or link.

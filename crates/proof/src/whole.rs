@@ -58,12 +58,16 @@ fn once(manifest: &Manifest) -> Outcome {
     Outcome::Passed
 }
 
-/// What the toolchains leave in programs: by toolchain, the names of its parts.
-const RUNTIMES: [(&str, &[&str]); 2] = [("zig", &["musl", "compiler-rt"]), ("go", &["go"])];
+/// What compilers leave in the programs that they link: by compiler, the names of its parts.
+const RUNTIMES: [(&str, &[&str]); 2] = [("zig", &["musl", "compiler-rt"]), ("container", &["musl", "libgcc"])];
 
-fn runtimes(manifest: &Manifest) -> impl Iterator<Item = &str> {
-    let left = RUNTIMES.iter().filter(|(tool, _)| manifest.toolchain.contains_key(*tool));
-    left.flat_map(|(_, parts)| parts.iter().copied())
+fn runtimes(manifest: &Manifest) -> BTreeSet<&str> {
+    let programs = manifest.files.values().filter(|file| file.mode == "0755");
+    let by: BTreeSet<_> =
+        programs.filter_map(|file| Some(manifest.components.get(&file.component)?.toolchain.as_str())).collect();
+    let left =
+        RUNTIMES.iter().filter(|(compiler, _)| by.contains(compiler)).flat_map(|(_, parts)| parts.iter().copied());
+    left.chain(manifest.toolchain.keys().map(String::as_str).filter(|tool| *tool == "go")).collect()
 }
 
 fn licenses(manifest: &Manifest) -> Outcome {
@@ -85,10 +89,8 @@ fn sbom(top: &Path, manifest: &Manifest) -> Outcome {
     let Some(path) = manifest.files.keys().find(|path| path.as_str().ends_with(".cdx.json")) else {
         return Outcome::Failed("there is none".to_owned());
     };
-    let has_programs = manifest.files.values().any(|file| file.mode == "0755");
-    let runtimes = runtimes(manifest).filter(|_| has_programs);
     let text = fs::read(top.join(path)).map_err(|error| error.to_string());
-    match text.and_then(|text| rst_sbom::lacking(&text, manifest, runtimes)) {
+    match text.and_then(|text| rst_sbom::lacking(&text, manifest, runtimes(manifest))) {
         Ok(lacking) if lacking.is_empty() => Outcome::Passed,
         Ok(lacking) => Outcome::Failed(format!("it does not name {}", lacking.join(", "))),
         Err(reason) => Outcome::Failed(format!("{path}: {reason}")),

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rst_model::{Digest, Lock, LockedSource, Manifest, Origin as SourceOrigin, Place, recipe::Book};
+use rst_model::{
+    Digest, ImageName, Lock, LockedSource, Manifest, ManifestSource, Origin as SourceOrigin, Place, recipe::Book,
+};
 use rst_sign::Release;
 use serde_json::{Map, Value, json};
 
@@ -75,11 +77,28 @@ impl Inputs<'_> {
             }
         }
         let locked = self.lock.sources.iter().filter(|locked| trees.contains(&locked.tree));
+        let tools = self.manifests.iter().flat_map(|manifest| manifest.toolchain.values());
+        let images: BTreeMap<&ImageName, &ManifestSource> =
+            tools.filter_map(|tool| Some((tool.image.as_ref()?, tool))).collect();
+        let images = images.into_iter().map(|(image, tool)| of_image(image, tool));
         let patches = patches
             .into_iter()
             .map(|(name, digest)| json!({ "name": format!("build/patches/{name}"), "digest": { "sha256": digest } }));
-        locked.flat_map(descriptors).chain(patches).collect()
+        locked.flat_map(descriptors).chain(images).chain(patches).collect()
     }
+}
+
+/// An image whose GCC took Zig's place.
+fn of_image(image: &ImageName, tool: &ManifestSource) -> Value {
+    let mut descriptor = json!({
+        "name": format!("container image with GCC {}", tool.version),
+        "digest": { "sha256": image.digest },
+        "annotations": { "tree": tool.tree },
+    });
+    if image.name.is_some() {
+        descriptor["uri"] = json!(format!("docker://{image}"));
+    }
+    descriptor
 }
 
 /// One for each archive that a source may be from. Where there is none that has a digest, or several make it

@@ -11,7 +11,7 @@ pub(super) fn plan(context: &Context, options: &Autotools) -> Plan {
     if options.autoreconf {
         steps.push(step(["autoreconf", "-fi"]));
     }
-    let build = format!("--build={}-linux-musl", context.zig.host.cpu());
+    let build = format!("--build={}-linux-musl", context.host.cpu());
     let host = format!("--host={}", context.platform.musl_triple());
     // With any other prefix the folder of the build shows in crun, glib and fuse-overlayfs.
     let fixed = [

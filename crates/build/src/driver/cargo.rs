@@ -22,7 +22,7 @@ directory = "/b/src/vendor"
 
 pub(super) fn plan(context: &Context, options: &Cargo) -> Plan {
     let target = context.platform.rust_triple();
-    let host = Platform { arch: context.zig.host };
+    let host = Platform { arch: context.host };
     let host_triple = format!("{}-unknown-linux-gnu", host.arch.cpu());
     let mut rustflags: Vec<String> = [
         "-Ctarget-feature=+crt-static",

@@ -85,7 +85,7 @@ pub(super) fn plan(context: &Context, options: &Go) -> Plan {
 fn complete(context: &Context, program: &GoProgram) -> Step {
     let argv = ["go", "run"].into_iter().chain(TOOLS);
     let argv = argv.chain(["./rst-completions", &program.name, "/b/out/completions"]);
-    step_with(argv, &[("CGO_ENABLED", "0"), ("GOARCH", context.zig.host.oci())])
+    step_with(argv, &[("CGO_ENABLED", "0"), ("GOARCH", context.host.oci())])
 }
 
 /// What each program's variables are set to when it is linked, by the program's name.

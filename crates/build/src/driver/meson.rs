@@ -36,7 +36,8 @@ pub(super) fn plan(context: &Context, options: &Meson) -> Plan {
     for name in ["CC", "CFLAGS", "LDFLAGS", "LIBS"] {
         env.remove(name);
     }
-    env.insert("NINJA".to_owned(), "/tools/ninja/bin/ninja".to_owned());
+    let ninja = context.toolchain.ninja();
+    env.insert("NINJA".to_owned(), ninja.to_owned());
     env.insert("PKG_CONFIG_LIBDIR".to_owned(), format!("{}:{STUBS}", context.pkg_config_path()));
     let setup = ["meson", "setup", BUILD, "--cross-file=/b/cross.ini", "--native-file=/b/native.ini"]
         .into_iter()
@@ -49,7 +50,7 @@ pub(super) fn plan(context: &Context, options: &Meson) -> Plan {
         ])
         .map(str::to_owned)
         .chain(context.fill_all(&options.options));
-    let ninja = ["/tools/ninja/bin/ninja", "-C", BUILD, "-j{jobs}", "-v"];
+    let ninja = [ninja, "-C", BUILD, "-j{jobs}", "-v"];
     let mut steps = vec![
         step(setup),
         step_with(ninja.into_iter().map(str::to_owned).chain(options.targets.clone()), &[("RST_TWIN", TWINS)]),
@@ -78,7 +79,7 @@ fn cross_file(context: &Context, options: &Meson) -> String {
 }
 
 fn native_file(context: &Context) -> String {
-    let flags = array(&context.zig.ldflags());
+    let flags = array(&context.toolchain.ldflags());
     format!(
         "[binaries]\nc = 'meson-host-cc'\nar = 'ar'\npkg-config = 'pkg-config'\n\n\
          [built-in options]\nc_args = {flags}\nc_link_args = {flags}\n"

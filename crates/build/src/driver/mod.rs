@@ -10,11 +10,11 @@ mod meson;
 use std::collections::BTreeMap;
 
 use rst_model::{
-    Command, Platform, RelPath, Step,
+    Arch, Command, Platform, RelPath, Step,
     recipe::{Component, Driver, Placeholder},
 };
 
-use crate::toolchain::Zig;
+use crate::toolchain::Toolchain;
 
 /// What a driver is told.
 pub struct Context<'a> {
@@ -23,7 +23,9 @@ pub struct Context<'a> {
     /// For what.
     pub platform: Platform,
     /// The compiler.
-    pub zig: Zig,
+    pub toolchain: &'a Toolchain,
+    /// The building machine.
+    pub host: Arch,
     /// The libraries it links, in link order; each is seen at `/deps/NAME`.
     pub libraries: &'a [String],
     /// SOURCE_DATE_EPOCH.
@@ -72,17 +74,17 @@ impl Context<'_> {
     fn cflags(&self, own: &[String]) -> Vec<String> {
         let includes = self.libraries.iter().map(|name| format!("-I/deps/{name}/include"));
         let own = own.iter().map(|text| self.fill(text));
-        self.zig.cflags().into_iter().chain(includes).chain(own).collect()
+        self.toolchain.cflags().into_iter().chain(includes).chain(own).collect()
     }
 
     fn ldflags(&self) -> Vec<String> {
         let paths = self.libraries.iter().map(|name| format!("-L/deps/{name}/lib"));
-        self.zig.ldflags().into_iter().chain(paths).collect()
+        self.toolchain.ldflags().into_iter().chain(paths).collect()
     }
 
     /// What stands last at every link.
     fn allocator(&self) -> Vec<String> {
-        if self.mimalloc() { vec!["-lmimalloc".to_owned()] } else { Vec::new() }
+        if self.mimalloc() { self.toolchain.before_libc("mimalloc", "malloc") } else { Vec::new() }
     }
 
     fn pkg_config_path(&self) -> String {

@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 
 use rst_model::{Action, Arch, Command, Digest, Platform, RelPath, Step};
 
+use super::{License, Runtime};
+
+/// pkg-config, for libraries that lie elsewhere than they say.
+pub(super) const PKG_CONFIG: &str = "#!/bin/sh\nexec pkgconf --static --define-prefix \"$@\"\n";
+
 /// The Zig toolchain for one platform.
 #[derive(Clone, Copy, Debug)]
 pub struct Zig {
@@ -40,8 +45,9 @@ impl Zig {
         // and Zig would compile a libc for each: the same options for all, as in a seed.
         let link = Self::LINK.join(" ");
         let zig = Self::ZIG;
+        let cc = format!("{zig} cc -target {target} {link}");
         [
-            ("cc", twin_linker(zig, &format!("{zig} cc -target {target} {link}"))),
+            ("cc", twin_linker(&cc, &link_by(&cc), "shift\n", &format!("{zig} ld.lld"))),
             ("c++", format!("#!/bin/sh\nexec {zig} c++ -target {target} \"$@\"\n")),
             ("host-cc", format!("#!/bin/sh\nexec {zig} cc -target {host} \"$@\" {link} -g0 -s\n")),
             ("rust-cc", rust_linker("/b/bin/cc")),
@@ -50,7 +56,7 @@ impl Zig {
             // libtool looks for one, though it links by the compiler.
             ("ld", format!("#!/bin/sh\nexec {zig} ld.lld \"$@\"\n")),
             ("ranlib", format!("#!/bin/sh\nexec {zig} ranlib \"$@\"\n")),
-            ("pkg-config", "#!/bin/sh\nexec pkgconf --static --define-prefix \"$@\"\n".to_owned()),
+            ("pkg-config", PKG_CONFIG.to_owned()),
         ]
         .into_iter()
         .map(|(name, text)| (RelPath::new(&format!("bin/{name}")).expect("a plain name"), text))
@@ -70,7 +76,7 @@ impl Zig {
     }
 
     /// Options that every C file is compiled with, cgo's included.
-    pub fn cflags(self) -> Vec<String> {
+    pub fn cflags() -> Vec<String> {
         // Without -O, `zig cc` compiles at -O0 with its undefined-behaviour sanitizer on.
         [
             "-Os",
@@ -88,10 +94,25 @@ impl Zig {
     }
 
     /// Options that every program is linked with.
-    pub fn ldflags(self) -> Vec<String> {
+    pub fn ldflags() -> Vec<String> {
         Self::LINK.into_iter().chain(Self::STATIC).map(str::to_owned).collect()
     }
 }
+
+pub(super) const COMPILER_RT: Runtime =
+    Runtime { name: "compiler-rt", tool: "zig", license_text: License::At("/zig/ziglang/LICENSE"), license: "MIT" };
+pub(super) const MUSL: Runtime = Runtime {
+    name: "musl",
+    tool: "zig",
+    license_text: License::At("/zig/ziglang/lib/libc/musl/COPYRIGHT"),
+    license: "MIT",
+};
+pub(super) const LIBUNWIND: Runtime = Runtime {
+    name: "libunwind",
+    tool: "zig",
+    license_text: License::At("/zig/ziglang/lib/libunwind/LICENSE.TXT"),
+    license: "Apache-2.0 WITH LLVM-exception",
+};
 
 /// A libc that Zig compiles when it links the first program with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,30 +166,23 @@ impl Libc {
     }
 }
 
-fn twin_linker(zig: &str, zig_cc: &str) -> String {
+/// A compiler of one word that links every program twice, if asked to: first as it is told to, by `first`; then, by
+/// `again`, without stripping. `words` has what is put before the arguments of that.
+pub(super) fn twin_linker(cc: &str, first: &str, words: &str, again: &str) -> String {
     format!(
         r#"#!/bin/sh
-[ -n "$RST_TWIN" ] || exec {zig_cc} "$@"
+[ -n "$RST_TWIN" ] || exec {cc} "$@"
 out= before=
 for argument do
   [ "$before" = -o ] && out=$argument
   case $argument in
-    -c|-E|-S|-M|-MM|-r|-shared|-v|--version|-dump*|-print*) exec {zig_cc} "$@" ;;
+    -c|-E|-S|-M|-MM|-r|-shared|-v|--version|-dump*|-print*) exec {cc} "$@" ;;
   esac
   before=$argument
 done
-[ -n "$out" ] || exec {zig_cc} "$@"
-said=$TMPDIR/link.$$
-ZIG_VERBOSE_LINK=1 {zig_cc} "$@" 2>"$said"
-status=$?
-grep -v -e '^ld.lld ' -e '^ar rcs ' "$said" >&2
-[ $status -eq 0 ] || exit $status
-# The link that Zig did, once more without stripping.
-set -f
-set -- $(grep '^ld.lld ' "$said" | tail -n 1)
-mkdir -p "$RST_TWIN" || exit
-shift
-before= count=$#
+[ -n "$out" ] || exec {cc} "$@"
+{first}mkdir -p "$RST_TWIN" || exit
+{words}before= count=$#
 while [ $count -gt 0 ]; do
   argument=$1 count=$((count - 1))
   shift
@@ -177,7 +191,22 @@ while [ $count -gt 0 ]; do
   before=$argument
   set -- "$@" "$argument"
 done
-exec {zig} ld.lld "$@"
+exec {again} "$@"
+"#
+    )
+}
+
+/// The link that Zig does, and its linker's own command in place of the arguments.
+fn link_by(zig_cc: &str) -> String {
+    format!(
+        r#"said=$TMPDIR/link.$$
+ZIG_VERBOSE_LINK=1 {zig_cc} "$@" 2>"$said"
+status=$?
+grep -v -e '^ld.lld ' -e '^ar rcs ' "$said" >&2
+[ $status -eq 0 ] || exit $status
+# The link that Zig did, once more without stripping.
+set -f
+set -- $(grep '^ld.lld ' "$said" | tail -n 1)
 "#
     )
 }

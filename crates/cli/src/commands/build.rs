@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use fs_err as fs;
-use rst_build::{Factory, Graph, Project, Settings};
+use rst_build::{Choice, Factory, Graph, Project, Settings};
 use rst_fetch::Fetcher;
 use rst_model::{Action, Platform, event::Event};
 use rst_store::Store;
 
 use super::CommandError;
 use crate::{
-    args::{BuildArgs, Override, TargetArgs},
+    args::{BuildArgs, Override, TargetArgs, Toolchain},
     render,
     setup::Setup,
 };
@@ -44,6 +44,28 @@ impl Workshop {
     }
 }
 
+/// With what to build, the image included where it may be needed.
+fn toolchain(project: &Project, arguments: &BuildArgs) -> Result<Choice, CommandError> {
+    let image = || {
+        let image = arguments.image.as_ref().or(project.image.as_ref());
+        image.cloned().ok_or_else(|| CommandError::Usage {
+            message: "which container image has the compiler?".to_owned(),
+            hint: "give --image IMAGE, or name one in build/toolchain.toml".to_owned(),
+        })
+    };
+    Ok(match arguments.toolchain {
+        Toolchain::Zig if arguments.image.is_some() => {
+            return Err(CommandError::Usage {
+                message: "--image is for --toolchain container or auto".to_owned(),
+                hint: "add --toolchain container".to_owned(),
+            });
+        }
+        Toolchain::Zig => Choice::Zig,
+        Toolchain::Container => Choice::Container(image()?),
+        Toolchain::Auto => Choice::Auto(image()?),
+    })
+}
+
 fn settings(setup: &Setup, arguments: Option<&BuildArgs>) -> Settings {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.and_then(|a| a.jobs).or(setup.config.jobs.map(u16::from));
@@ -54,6 +76,7 @@ fn settings(setup: &Setup, arguments: Option<&BuildArgs>) -> Settings {
         draft: arguments.is_some_and(|a| a.draft),
         for_release: arguments.is_some_and(|a| a.for_release),
         dist: arguments.map(|a| a.dist.clone()).unwrap_or_default(),
+        toolchain: Choice::Zig,
     }
 }
 
@@ -72,7 +95,9 @@ pub fn build(setup: &Setup, arguments: &BuildArgs) -> Result<(), CommandError> {
         let message = "no sandbox: the host's own tools and files may be in what comes out".to_owned();
         setup.reporter.event(Event::Warning { message });
     }
-    let factory = workshop.factory(setup, settings(setup, Some(arguments)));
+    let toolchain = toolchain(&workshop.project, arguments)?;
+    let factory = workshop.factory(setup, Settings { toolchain, ..settings(setup, Some(arguments)) });
+    let graph = factory.chosen(graph)?;
     if arguments.explain {
         let reasons = factory.explain(&graph)?;
         return render::explanations(&reasons, setup.format());

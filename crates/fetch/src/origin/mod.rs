@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rst_model::{Arch, Digest, Origin, Place, event::Event};
 
-use crate::{Fetcher, Wanted, error::OriginError, mirror::Mirror, shape};
+use crate::{Fetcher, Wanted, error::OriginError, http::Headers, mirror::Mirror, shape};
 
 /// Where a delivery is worked on.
 pub(crate) struct Desk<'a> {
@@ -113,6 +113,16 @@ impl Desk<'_> {
     /// Downloads a URL. What was cut short is kept under the expected digest and continued next time;
     /// should the whole then be wrong, what was there before may be to blame, and all is had anew.
     pub(crate) fn download(&self, url: &str, expected: Option<Digest>) -> Result<PathBuf, OriginError> {
+        self.download_with(url, &[], expected)
+    }
+
+    /// The same with headers.
+    pub(crate) fn download_with(
+        &self,
+        url: &str,
+        headers: &Headers,
+        expected: Option<Digest>,
+    ) -> Result<PathBuf, OriginError> {
         let fetcher = self.fetcher;
         let name = url.rsplit('/').next().unwrap_or("file");
         let to = self.scratch.join(name);
@@ -120,21 +130,21 @@ impl Desk<'_> {
             fetcher.reporter.event(Event::FetchProgress { source: self.source_name.to_owned(), bytes });
         };
         let Some(expected) = expected else {
-            fetcher.http.download(url, &to, &fetcher.cancel, &progress)?;
+            fetcher.http.download(url, headers, &to, &fetcher.cancel, &progress)?;
             return Ok(to);
         };
         let partial = fetcher.store.root().join("partial");
         let part = partial.join(expected.to_string());
         let _held = fetcher.store.hold(&format!("part-{}", expected.short()))?;
         let continued = fs::metadata(&part).is_ok_and(|there| there.len() > 0);
-        let downloaded = fetcher.http.download(url, &part, &fetcher.cancel, &progress);
+        let downloaded = fetcher.http.download(url, headers, &part, &fetcher.cancel, &progress);
         if downloaded.is_err() && fs::metadata(&part).is_ok_and(|there| there.len() == 0) {
             fs::remove_file(&part)?;
         }
         downloaded?;
         if continued && crate::digest(&part)?.0 != expected {
             fs::remove_file(&part)?;
-            fetcher.http.download(url, &part, &fetcher.cancel, &progress)?;
+            fetcher.http.download(url, headers, &part, &fetcher.cancel, &progress)?;
         }
         fs::rename(&part, &to)?;
         Ok(to)

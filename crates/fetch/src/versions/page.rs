@@ -9,7 +9,7 @@ use crate::{error::OriginError, origin::Desk};
 
 pub(super) fn versions(desk: &Desk, url: &str, file: &str) -> Result<Vec<Version>, OriginError> {
     let to = desk.scratch.join("page");
-    desk.fetcher.http.download(url, &to, &desk.fetcher.cancel, &|_| ())?;
+    desk.fetcher.http.download(url, &[], &to, &desk.fetcher.cancel, &|_| ())?;
     let names = Regex::new(file).map_err(|error| OriginError::reason(error.to_string()))?;
     let page = fs::read(to)?;
     let page = String::from_utf8_lossy(&page);
