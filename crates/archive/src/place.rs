@@ -253,7 +253,7 @@ impl Whiteout {
         let name = name.strip_prefix(".wh.")?;
         match name {
             ".wh..opq" => Some(Whiteout::AllIn(RelPath::new(folder).ok())),
-            _ => RelPath::new(&format!("{folder}/{name}").trim_start_matches('/')).ok().map(Whiteout::One),
+            _ => RelPath::new(format!("{folder}/{name}").trim_start_matches('/')).ok().map(Whiteout::One),
         }
     }
 }

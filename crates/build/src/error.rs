@@ -15,7 +15,7 @@ pub enum BuildError {
     #[diagnostic(help(
         "whole log: {} (or `rst log {name} --platform {platform}`)\nto try it by hand (/b/commands there): rst build {name}@{version} --platform {platform} --shell{}",
         log.display(),
-        if *by_zig { "\nif it is Zig that fails, GCC may do: the same command with --toolchain container" } else { "" }
+        if *by_zig { "\nif it is Zig that fails, GCC may do: the same command with --toolchain container --image IMAGE" } else { "" }
     ))]
     Command {
         /// The component.

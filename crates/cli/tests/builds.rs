@@ -146,6 +146,7 @@ fn a_failure_shows_its_end_its_command_and_the_ways_on() {
       × hello 1 for PLATFORM failed: `make -f /b/build.mk -j3 all` exited with 2
       help: whole log: /store/logs/DIGEST.log (or `rst log hello --platform PLATFORM`)
             to try it by hand (/b/commands there): rst build hello@1 --platform PLATFORM --shell
+            if it is Zig that fails, GCC may do: the same command with --toolchain container --image IMAGE
     "#);
     let log = world.rst(["log", "hello"]).exits(0);
     assert!(log.stdout.contains("hello.c: error: this does not compile"), "{log}");

@@ -226,6 +226,9 @@ impl Soak {
     }
 }
 
+/// Something that goes wrong.
+type Trouble = fn(&mut Soak);
+
 /// Copies a store into memory, fills that but for some bytes, builds, makes room and builds again. Ends with 0 when
 /// the first build succeeded or said what it lacked, and all after it succeeded.
 const FULL: &str = r#"
@@ -284,7 +287,7 @@ fn whatever_happens_the_next_build_is_right() {
     for round in 0..rounds {
         let seed = seed.wrapping_add(round);
         soak.rng = fastrand::Rng::with_seed(seed);
-        let kinds: [(&str, fn(&mut Soak)); 5] = [
+        let kinds: [(&str, Trouble); 5] = [
             ("killed", Soak::killed),
             ("together", Soak::together),
             ("damaged", Soak::damaged),
