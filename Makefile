@@ -1,5 +1,5 @@
 # Doors: each target is one call. The work is done by rst (crates/) and cargo.
-.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test trial soak rebuild-test bench bench-usual bench-containers
+.PHONY: help install-deps install-test-deps build-podman build-buildah build-skopeo check test trial soak rebuild-test container-test bench bench-usual bench-containers
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ soak: install-deps ## Build 200 times (ROUNDS) while processes are killed, disks
 
 rebuild-test: install-test-deps ## Build all archives of dist/ again, elsewhere and otherwise, and compare bit for bit
 	@./scripts/rebuild-test.sh
+
+container-test: install-test-deps ## Build all C components and skopeo by Debian's musl GCC, and run a container; for root
+	@cargo test --locked --workspace --test container -- --ignored --nocapture
 
 bench: install-deps ## Measure builds, and write docs/benchmarks.md
 	@cargo run --locked --quiet --release -p rst-bench

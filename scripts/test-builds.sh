@@ -29,5 +29,5 @@ done
 # One virtual machine; `make trial` runs all.
 rst trial "$work/dist/podman-full-linux-$own.tar.zst" --vm "$machine" ${others:-}
 # Beside them a Sigstore on this machine, and a stand-in for GitHub that GitHub's own description of its API checks.
-cargo test --locked --workspace --test real_build --test hermetic --test soak --test container --test machine \
+cargo test --locked --workspace --test real_build --test hermetic --test soak --test machine \
 	--test workflows --test release --test local --test verify --test publish -- --ignored --test-threads=1

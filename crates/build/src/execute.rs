@@ -278,10 +278,22 @@ impl Executor<'_> {
         let seed = libc.seed(mounts.collect(), env);
         let key = seed.key();
         let _held = self.store.hold(&key.to_string())?;
+        // Zig knows its own files by their inodes too: where those are others (the tree was fetched anew, the store is a
+        // copy), it would compile the libc once more in every action.
+        let (zig, name) = (self.inode_of(seed.mounts.get(Zig::MOUNT))?, format!("seed-{}", key.short()));
         match self.store.result(key) {
-            Some(result) => Ok(result.output),
-            None => self.make_seed(&seed, key),
+            Some(result) if self.store.recall(&name) == zig => Ok(result.output),
+            _ => {
+                let output = self.make_seed(&seed, key)?;
+                self.store.remember(&name, &zig)?;
+                Ok(output)
+            }
         }
+    }
+
+    fn inode_of(&self, tree: Option<&Digest>) -> Result<Option<u64>, BuildError> {
+        let metadata = tree.map(|tree| fs::metadata(self.store.tree_path(*tree))).transpose()?;
+        Ok(metadata.map(|metadata| std::os::unix::fs::MetadataExt::ino(&metadata)))
     }
 
     fn make_seed(&self, seed: &Action, key: Digest) -> Result<Digest, BuildError> {

@@ -270,7 +270,7 @@ components = ["crun", "conmon", "fuse-overlayfs", "passt", "catatonit", "health-
 
 /// Building proves.
 #[test]
-#[ignore = "needs the real build root: make test runs it"]
+#[ignore = "takes minutes: make container-test runs it"]
 fn debians_gcc_builds_all_that_is_in_c_and_skopeo_and_a_container_runs() {
     if cfg!(not(target_arch = "x86_64")) {
         return;

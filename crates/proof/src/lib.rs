@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Raised when a claim is added or its meaning changes, so that archives are proved again.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;
 
 /// A file of an archive.
 #[derive(Clone, Debug)]

@@ -220,6 +220,14 @@ fn is_from_sources(archive: &Path, packed: &Packed) -> Result<(), RebuildError> 
         let reason = "it was built without a sandbox, by the tools of a host that is not here".to_owned();
         return Err(RebuildError::NotFromSources { archive, reason });
     }
+    if let Some(image) = packed.manifest.toolchain.get("container") {
+        let reason = format!(
+            "parts of it are by the GCC of an image (tree {}), which only who has that image can take: \
+             rst build --toolchain container --image IMAGE, then rst why-not",
+            image.tree
+        );
+        return Err(RebuildError::NotFromSources { archive, reason });
+    }
     match packed.manifest.components.iter().find(|(_, component)| component.overridden) {
         None => Ok(()),
         Some((name, component)) => {
