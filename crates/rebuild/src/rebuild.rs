@@ -272,6 +272,7 @@ fn checkout(
         "--quiet".as_ref(),
         "--detach".as_ref(),
         commit.as_ref(),
+        "--".as_ref(),
     ])?;
     Ok((project, format!("commit {commit}")))
 }
