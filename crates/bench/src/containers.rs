@@ -2,10 +2,8 @@
 //! in one run of hyperfine.
 
 use std::{
-    error::Error,
     fmt::Write as _,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use fs_err as fs;
@@ -13,7 +11,10 @@ use rst_model::{Cancel, Manifest};
 use rst_trial::DebianRoot;
 use serde::Deserialize;
 
-use crate::report::Part;
+use crate::{
+    report::Part,
+    run::{Outcome, succeed},
+};
 
 const PACKAGES: [&str; 12] = [
     "podman",
@@ -57,8 +58,6 @@ const MEASURED: [(&str, &str); 12] = [
     ("`catatonit --version`", "catatonit"),
 ];
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
 /// Compares the archives' podman with Debian's, and writes the table.
 pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
@@ -75,12 +74,8 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
         let others = manifest.components.iter().filter(|(_, component)| component.overridden);
         owners.push(others.fold("ours".to_owned(), |owner, (name, _)| format!("{owner} with another {name},")));
     }
-    // The namespaces end with this process, and all that runs in them.
-    let mut world = Command::new("unshare");
-    world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]);
-    let enter = root.entering();
-    world.arg(enter.get_program()).args(enter.get_args()).args(DebianRoot::becoming_person());
-    run(world.args(["sh", "-c", COMPARE, "compare.sh"]).args(&folders))?;
+    let mut world = root.world();
+    succeed(world.args(DebianRoot::becoming_person()).args(["sh", "-c", COMPARE, "compare.sh"]).args(&folders))?;
     let home = root.outside(DebianRoot::HOME);
     let versions = fs::read_to_string(home.join("versions"))?;
     let names: Vec<_> =
@@ -88,11 +83,6 @@ pub fn compare(project: &Path, archives: &[PathBuf]) -> Outcome {
     let rows = MEASURED.iter().map(|(what, name)| Ok((*what, costs(&rounds(&home, name)?)?)));
     Part::Containers.write(project, &table(&names, &rows.collect::<Outcome<Vec<_>>>()?))?;
     Ok(())
-}
-
-fn run(command: &mut Command) -> Outcome {
-    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display()).into()) }
 }
 
 /// One configuration for all.

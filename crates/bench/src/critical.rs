@@ -1,35 +1,11 @@
 //! How long a cold build must take on machines with other numbers of cores, from what its actions took on this one.
 
-use std::{collections::BTreeMap, error::Error, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _};
 
-use serde::Deserialize;
+use crate::run::{Component, Node, Outcome};
 
 /// On how many cores.
 const CORES: [usize; 5] = [1, 2, 4, 8, 16];
-
-/// A node of `rst graph --format json`, in an order in which needs come first.
-#[derive(Deserialize)]
-pub struct Node {
-    name: String,
-    needs: Vec<String>,
-}
-
-/// The summary of `rst build --format json`.
-#[derive(Deserialize)]
-pub struct Summary {
-    built: Built,
-}
-
-#[derive(Deserialize)]
-struct Built {
-    components: Vec<Component>,
-}
-
-#[derive(Deserialize)]
-struct Component {
-    name: String,
-    cpu_seconds: f64,
-}
 
 /// An action, its time, and what it waits for by place.
 struct Action {
@@ -39,8 +15,8 @@ struct Action {
 }
 
 /// The table, and where the time goes.
-pub fn table(graph: &[Node], summary: &Summary) -> Result<String, Box<dyn Error>> {
-    let times: BTreeMap<_, _> = summary.built.components.iter().map(|one| (&one.name, one.cpu_seconds)).collect();
+pub fn table(graph: &[Node], built: &[Component]) -> Outcome<String> {
+    let times: BTreeMap<_, _> = built.iter().map(|one| (&one.name, one.cpu_seconds)).collect();
     let mut actions: Vec<Action> = Vec::new();
     for node in graph {
         let cpu_seconds = *times.get(&node.name).ok_or_else(|| format!("no time of {}", node.name))?;

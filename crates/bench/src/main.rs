@@ -8,23 +8,20 @@ mod report;
 mod run;
 mod usual;
 
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rst_model::Arch;
 
 use crate::{
     report::{Line, Part, Size, tables},
-    run::{Measured, Rst},
+    run::{Measured, Outcome, Rst},
 };
 
 /// How often what takes less than a second is run; the median counts.
 const REPEATS: usize = 11;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = fs::canonicalize(root)?;
     let archives: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -35,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn builds(root: &Path) -> Result<(), Box<dyn Error>> {
+fn builds(root: &Path) -> Outcome {
     let rst = Rst::build(root)?;
     let bench = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
     let (store, dist) = (bench.path().join("store"), bench.path().join("dist"));
@@ -67,24 +64,20 @@ fn builds(root: &Path) -> Result<(), Box<dyn Error>> {
         Line::new(&format!("nothing changed (median of {REPEATS})"), &one, idle),
         Line::new("one C component changed (a define of conmon), --draft", &draft, change),
     ];
-    let graph = rst.output(root, &store, &dist, &["graph", "podman-full", "--format", "json"])?;
-    let summary = rst.output(root, &store, &dist, &[&one[..], &["--format", "json"]].concat())?;
-    let last = summary.lines().last().ok_or("rst printed nothing")?;
-    let critical =
-        critical::table(&serde_json::from_str::<Vec<critical::Node>>(graph.trim())?, &serde_json::from_str(last)?)?;
+    let critical = critical::table(&rst.graph(root, &store, "podman-full")?, &rst.built(root, &store, &dist, &one)?)?;
     Part::Builds.write(root, &tables(&lines, &sizes))?;
     Part::Critical.write(root, &critical)?;
     Ok(())
 }
 
-fn median(repeats: usize, measure: impl Fn() -> Result<Measured, Box<dyn Error>>) -> Result<Measured, Box<dyn Error>> {
+fn median(repeats: usize, measure: impl Fn() -> Outcome<Measured>) -> Outcome<Measured> {
     let mut all = (0..repeats).map(|_| measure()).collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     Ok(all.swap_remove(repeats / 2))
 }
 
 /// A copy of what a person writes, with one line of one recipe changed.
-fn one_line_changed(root: &Path, bench: &Path) -> Result<std::path::PathBuf, Box<dyn Error>> {
+fn one_line_changed(root: &Path, bench: &Path) -> Outcome<PathBuf> {
     let copy = bench.join("changed");
     fs::create_dir(&copy)?;
     run::copy(&root.join("build"), &copy.join("build"))?;
@@ -98,7 +91,7 @@ fn one_line_changed(root: &Path, bench: &Path) -> Result<std::path::PathBuf, Box
     Ok(copy)
 }
 
-fn sizes(dist: &Path) -> Result<Vec<Size>, Box<dyn Error>> {
+fn sizes(dist: &Path) -> Outcome<Vec<Size>> {
     let mut sizes = Vec::new();
     for entry in fs::read_dir(dist)? {
         let entry = entry?;

@@ -8,6 +8,26 @@ use std::{
 };
 
 use fs_err as fs;
+use serde::{Deserialize, de::DeserializeOwned};
+
+pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// A component in the summary of `rst build --format json`.
+#[derive(Deserialize)]
+pub struct Component {
+    pub name: String,
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+}
+
+/// A node of `rst graph --format json`.
+#[derive(Deserialize)]
+pub struct Node {
+    pub name: String,
+    pub needs: Vec<String>,
+    /// The digest of its source's tree.
+    pub source: String,
+}
 
 /// The program that is measured.
 pub struct Rst(PathBuf);
@@ -23,7 +43,7 @@ pub struct Measured {
 
 impl Rst {
     /// Builds the program as people run it.
-    pub fn build(root: &Path) -> Result<Self, Box<dyn Error>> {
+    pub fn build(root: &Path) -> Outcome<Self> {
         let status =
             Command::new("cargo").args(["build", "--release", "--locked", "-p", "rst"]).current_dir(root).status()?;
         if !status.success() {
@@ -33,19 +53,39 @@ impl Rst {
         Ok(Self(target.join("release/rst")))
     }
 
-    /// What it prints, in a project, with a store.
-    pub fn output(
+    /// What a build's summary says of each component.
+    pub fn built(&self, project: &Path, store: &Path, dist: &Path, arguments: &[&str]) -> Outcome<Vec<Component>> {
+        #[derive(Deserialize)]
+        struct Summary {
+            built: Built,
+        }
+        #[derive(Deserialize)]
+        struct Built {
+            components: Vec<Component>,
+        }
+        Ok(self.last_line::<Summary>(project, store, dist, arguments)?.built.components)
+    }
+
+    /// What something consists of, in an order in which needs come first.
+    pub fn graph(&self, project: &Path, store: &Path, what: &str) -> Outcome<Vec<Node>> {
+        self.last_line(project, store, Path::new(""), &["graph", what])
+    }
+
+    /// The last object that it prints.
+    fn last_line<T: DeserializeOwned>(
         &self,
         project: &Path,
         store: &Path,
         dist: &Path,
         arguments: &[&str],
-    ) -> Result<String, Box<dyn Error>> {
-        let output = self.command(project, store, dist, arguments).stderr(Stdio::inherit()).output()?;
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout)?),
-            false => Err(format!("rst {}: {}", arguments.join(" "), output.status).into()),
+    ) -> Outcome<T> {
+        let mut command = self.command(project, store, dist, arguments);
+        let output = command.args(["--format", "json"]).stderr(Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(format!("rst {}: {}", arguments.join(" "), output.status).into());
         }
+        let text = String::from_utf8(output.stdout)?;
+        Ok(serde_json::from_str(text.lines().last().ok_or("rst printed nothing")?)?)
     }
 
     fn command(&self, project: &Path, store: &Path, dist: &Path, arguments: &[&str]) -> Command {
@@ -58,13 +98,7 @@ impl Rst {
     }
 
     /// Runs it to its end, in a project, with a store.
-    pub fn run(
-        &self,
-        project: &Path,
-        store: &Path,
-        dist: &Path,
-        arguments: &[&str],
-    ) -> Result<Measured, Box<dyn Error>> {
+    pub fn run(&self, project: &Path, store: &Path, dist: &Path, arguments: &[&str]) -> Outcome<Measured> {
         let mut command = self.command(project, store, dist, arguments);
         let begun = Instant::now();
         let mut child = command.stdout(Stdio::null()).spawn()?;
@@ -92,6 +126,12 @@ fn high_water(status: &str) -> Option<u64> {
     let text = fs::read_to_string(status).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// Runs a command that must succeed.
+pub fn succeed(command: &mut Command) -> Outcome {
+    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display()).into()) }
 }
 
 /// Copies a folder, links as links.

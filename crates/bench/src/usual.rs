@@ -3,17 +3,19 @@
 
 use std::{
     collections::BTreeMap,
-    error::Error,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
 };
 
+use rst_model::Cancel;
 use rst_trial::DebianRoot;
-use serde::Deserialize;
 
-use crate::{report::Part, run::Rst};
+use crate::{
+    report::Part,
+    run::{self, Outcome, Rst, succeed},
+};
 
 /// What the distribution has for it.
 const PACKAGES: [&str; 19] = [
@@ -53,24 +55,6 @@ const COMPONENTS: [(&str, &str); 9] = [
     ("passt", "make -j2"),
 ];
 
-/// `rst build --format json`, its last line.
-#[derive(Deserialize)]
-struct Summary {
-    built: Built,
-}
-#[derive(Deserialize)]
-struct Built {
-    components: Vec<Component>,
-}
-#[derive(Deserialize)]
-struct Component {
-    name: String,
-    seconds: f64,
-    cpu_seconds: f64,
-}
-
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
 /// Builds all in both ways and writes the table.
 pub fn compare(project: &Path) -> Outcome {
     let work = tempfile::Builder::new().prefix("rst-bench-").tempdir()?;
@@ -78,17 +62,15 @@ pub fn compare(project: &Path) -> Outcome {
     let rst = Rst::build(project)?;
     let names = COMPONENTS.map(|(name, _)| name);
     rst.run(project, &store, &dist, &[&["fetch"][..], &names].concat())?;
-    let text = rst.output(project, &store, &dist, &[&["build"][..], &names, &["--format", "json"]].concat())?;
-    let summary: Summary = serde_json::from_str(text.lines().last().ok_or("rst printed nothing")?)?;
-    let ours: BTreeMap<_, _> = summary.built.components.into_iter().map(|one| (one.name.clone(), one)).collect();
+    let built = rst.built(project, &store, &dist, &[&["build"][..], &names].concat())?;
+    let ours: BTreeMap<_, _> = built.into_iter().map(|one| (one.name.clone(), one)).collect();
 
-    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES, &rst_model::Cancel::default())?;
+    let root = DebianRoot::make(&work.path().join("root"), &PACKAGES, &Cancel::default())?;
     let mut text = String::from(
         "\n| | rst: seconds | CPU seconds | gcc: seconds | CPU seconds | CPU, ratio |\n|---|---|---|---|---|---|\n",
     );
     for (name, build) in COMPONENTS {
-        let source = rst.output(project, &store, &dist, &["graph", name, "--format", "json"])?;
-        let graph: Vec<GraphNode> = serde_json::from_str(source.trim())?;
+        let graph = rst.graph(project, &store, name)?;
         let tree = graph.iter().find(|node| node.name == name).ok_or("not in its own graph")?.source.clone();
         let tree: PathBuf = store.join("trees").join(tree);
         let (seconds, cpu_seconds) = usual(&root, &tree, name, build)?;
@@ -105,26 +87,16 @@ pub fn compare(project: &Path) -> Outcome {
     Ok(())
 }
 
-#[derive(Deserialize)]
-struct GraphNode {
-    name: String,
-    source: String,
-}
-
 /// Builds a source there: wall and CPU time, in seconds.
 fn usual(root: &DebianRoot, tree: &Path, name: &str, build: &str) -> Outcome<(f64, f64)> {
     let at = format!("/src/{name}");
     let copy = root.outside(&at);
-    crate::run::copy(tree, &copy)?;
-    run(Command::new("chmod").args(["-R", "u+w"]).arg(&copy))?;
-    let mut world = Command::new("unshare");
-    world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation=private"]);
-    let enter = root.entering();
-    world.arg(enter.get_program()).args(enter.get_args());
+    run::copy(tree, &copy)?;
+    succeed(Command::new("chmod").args(["-R", "u+w"]).arg(&copy))?;
     // time: the shell's, which counts children.
     let script = format!("cd {at} && {{ {build} ; }} >/dev/null 2>/log-{name} && times >/times-{name}");
     let begun = Instant::now();
-    run(world.args(["bash", "-c", &script]))?;
+    succeed(root.world().args(["bash", "-c", &script]))?;
     let seconds = begun.elapsed().as_secs_f64();
     let times = fs_err::read_to_string(root.outside(&format!("/times-{name}")))?;
     // The second line is of the children: user and system, each as 0m1.234s.
@@ -136,9 +108,4 @@ fn usual(root: &DebianRoot, tree: &Path, name: &str, build: &str) -> Outcome<(f6
     }
     eprintln!("{name}: {seconds:.1} s, {cpu_seconds:.1} CPU-s");
     Ok((seconds, cpu_seconds))
-}
-
-fn run(command: &mut Command) -> Outcome {
-    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display()).into()) }
 }

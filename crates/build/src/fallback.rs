@@ -82,9 +82,6 @@ impl Factory<'_> {
 fn failed(graph: &Graph, error: &BuildError) -> Option<NodeId> {
     let BuildError::Command { name, version, platform, by_zig: true, .. } = error else { return None };
     graph.nodes.iter().position(|node| {
-        node.may_fall_back()
-            && node.component.name == *name
-            && node.component.version.as_str() == version
-            && node.platform == *platform
+        node.component.name == *name && node.component.version.as_str() == version && node.platform == *platform
     })
 }

@@ -81,18 +81,25 @@ impl Soak {
         self.marks += 1;
     }
 
-    /// rst as the ordinary user, in a process group of its own.
+    /// rst as the ordinary user.
     fn rst(&self, arguments: &[&str]) -> Command {
+        let mut command = self.as_user(&self.world.path("rst"));
+        command.args(arguments);
+        command
+    }
+
+    /// A program as the ordinary user, in a process group of its own.
+    fn as_user(&self, program: &Path) -> Command {
         let mut command = match geteuid().is_root() {
             true => {
                 let mut command = Command::new("setpriv");
                 command.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--clear-groups", "--"]);
-                command.arg(self.world.path("rst"));
+                command.arg(program);
                 command
             }
-            false => Command::new(self.world.path("rst")),
+            false => Command::new(program),
         };
-        command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("HOME", self.world.path("home")).env("TMPDIR", self.world.path("temporary"));
         command.env("RST_STORE", self.world.store()).current_dir(self.world.project());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -209,18 +216,10 @@ impl Soak {
     /// A disk, in memory, that is full after a few megabytes more; and then is not.
     fn full(&mut self) {
         let room = self.rng.u64(0..48 << 20);
-        let mut command = Command::new("unshare");
+        let mut command = self.as_user(Path::new("unshare"));
         command.args(["--user", "--map-root-user", "--mount", "--", "sh", "-c", FULL, "full"]);
         command.arg(self.world.store()).arg(room.to_string()).arg(self.world.path("rst")).args(COMPONENTS);
-        let as_user = self.rst(&[]);
-        let mut whole = Command::new("setpriv");
-        if geteuid().is_root() {
-            whole.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--clear-groups"]);
-        }
-        whole.arg("--").arg(command.get_program()).args(command.get_args());
-        whole.env_clear().envs(as_user.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        whole.current_dir(self.world.project()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let run = end(whole.process_group(0).spawn().unwrap()).exits(0);
+        let run = end(command.spawn().unwrap()).exits(0);
         self.is_right(&run);
         assert!(run.stdout.contains(" sound, 0 damaged"), "{run}");
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fs_err as fs;
-use object::{Endianness, Object as _, ObjectSection as _, elf::FileHeader64, read::elf::ElfFile64};
+use object::{Endianness, Object as _, ObjectSection as _, read::elf::ElfFile64};
 use rst_archive::Packed;
 use rst_model::{Digest, Manifest, RelPath};
 use serde::Serialize;
@@ -157,8 +157,8 @@ const FOLLOWING: [&str; 4] = [".note.gnu.build-id", ".note.go.buildid", ".gnu_de
 
 /// Of two ELF files, the first section whose bytes differ: one that follows from others only if no other does.
 fn differing_section<'a>(first: &'a [u8], second: &'a [u8]) -> Option<(String, &'a [u8], &'a [u8])> {
-    let first: ElfFile64<'a, Endianness> = parsed(first)?;
-    let second: ElfFile64<'a, Endianness> = parsed(second)?;
+    let first = ElfFile64::<Endianness>::parse(first).ok()?;
+    let second = ElfFile64::<Endianness>::parse(second).ok()?;
     let mut following = None;
     for section in first.sections() {
         let name = section.name().ok()?;
@@ -173,13 +173,6 @@ fn differing_section<'a>(first: &'a [u8], second: &'a [u8]) -> Option<(String, &
         }
     }
     following
-}
-
-fn parsed(bytes: &[u8]) -> Option<ElfFile64<'_, Endianness>> {
-    ElfFile64::<'_, Endianness, &[u8]>::parse(bytes).ok().filter(|file| {
-        let _: &FileHeader64<Endianness> = file.elf_header();
-        true
-    })
 }
 
 /// What stands at a place and a little before it.

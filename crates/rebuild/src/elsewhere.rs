@@ -96,14 +96,7 @@ impl Elsewhere {
             .map_err(refused("namespaces cannot be made"))?;
         // After unshare, which may clear it.
         prctl::set_pdeathsig(Signal::SIGKILL).map_err(refused("parent death signal"))?;
-        let id = self.id;
-        for (file, text) in [
-            ("/proc/self/setgroups", "deny".to_owned()),
-            ("/proc/self/uid_map", format!("{id} {uid} 1")),
-            ("/proc/self/gid_map", format!("{id} {gid} 1")),
-        ] {
-            fs::write(file, text).map_err(|error| error.to_string())?;
-        }
+        rst_sandbox::map_ids(self.id, uid, gid).map_err(|error| error.to_string())?;
         sethostname(&self.host).map_err(refused("host name"))?;
         let nothing = None::<&str>;
         mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).map_err(refused("mounts"))?;
@@ -171,17 +164,20 @@ impl Elsewhere {
         let own = self.folder.join("rst");
         fs::copy("/proc/self/exe", &own).map_err(|error| error.to_string())?;
         self.enter()?;
-        for errand in &self.before {
-            let code = self.run(&own, errand)?;
-            if code != 0 {
-                return Ok(code);
-            }
+        let code = self.run_all(&own, &self.before)?;
+        if code != 0 {
+            return Ok(code);
         }
         if let Some(root) = &self.root {
             self.change_root(root).map_err(|errno| format!("another root: {errno}"))?;
         }
-        for errand in &self.after {
-            let code = self.run(&own, errand)?;
+        self.run_all(&own, &self.after)
+    }
+
+    /// The exit code of the first that fails, or 0.
+    fn run_all(&self, own: &Path, errands: &[Errand]) -> Result<u8, String> {
+        for errand in errands {
+            let code = self.run(own, errand)?;
             if code != 0 {
                 return Ok(code);
             }

@@ -148,8 +148,7 @@ impl Rebuild {
             let tool = here.archives[&packed.manifest.variant].tool.get_ref().clone();
             let name = archive.file_name().unwrap_or_default();
             let again = here.dist(&dist, &tool, &packed.manifest.version).join(name);
-            let other = Packed::open(&again, &scratch.join(format!("again-{number}")))?;
-            let rebuilt = compared(archive, &packed, again, &other, &marks)?;
+            let rebuilt = compared(archive, &packed, again, &scratch.join(format!("again-{number}")), &marks)?;
             Ok(if self.options.build_root.is_some() { rebuilt.but_for_its_record() } else { rebuilt })
         });
         compared.collect()
@@ -301,21 +300,23 @@ fn unpacked(file: &Path, folder: &Path) -> Result<(PathBuf, PathBuf), RebuildErr
 /// Compares two archives; they are unpacked into a folder.
 pub fn compare(first: &Path, second: &Path, scratch: &Path) -> Result<Rebuilt, RebuildError> {
     let packed = Packed::open(first, &scratch.join("first"))?;
-    let other = Packed::open(second, &scratch.join("second"))?;
-    compared(first, &packed, second.to_owned(), &other, &[])
+    compared(first, &packed, second.to_owned(), &scratch.join("second"), &[])
 }
 
 fn compared(
     archive: &Path,
     packed: &Packed,
     again: PathBuf,
-    other: &Packed,
+    scratch: &Path,
     marks: &[Mark],
 ) -> Result<Rebuilt, RebuildError> {
     let digest = |path: &Path| -> Result<Digest, RebuildError> { Ok(Hasher::read(fs::File::open(path)?)?.0) };
     let sha256 = digest(archive)?;
     let identical = digest(&again)? == sha256;
     let same_tar = identical || same_tar(archive, &again)?;
-    let differences = if same_tar { Vec::new() } else { differences(packed, other, marks)? };
+    let differences = match same_tar {
+        true => Vec::new(),
+        false => differences(packed, &Packed::open(&again, scratch)?, marks)?,
+    };
     Ok(Rebuilt { archive: archive.to_owned(), again, sha256, identical, same_tar, differences })
 }

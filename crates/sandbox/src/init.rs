@@ -16,7 +16,7 @@ use nix::{
         signal::Signal,
         stat::{Mode, umask},
     },
-    unistd::{getegid, geteuid, sethostname},
+    unistd::{Gid, Uid, getegid, geteuid, sethostname},
 };
 
 use crate::{Spec, Verdict, layout, steps};
@@ -100,7 +100,7 @@ fn outer(desk: &Path) -> Result<(), Refusal> {
     .tried("namespaces cannot be made")?;
     // After unshare, which may clear it.
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
-    map_ids(0, uid.as_raw(), gid.as_raw())?;
+    map_ids(0, uid, gid).tried("user ids cannot be mapped")?;
     let status = Command::new("/proc/self/exe")
         .arg0("rst")
         .arg(INNER)
@@ -146,7 +146,7 @@ fn inner(desk: &Desk) -> Result<(), Refusal> {
     umask(Mode::from_bits_truncate(0o022));
     // A second user namespace: the commands are nobody special and have no power over the mounts.
     unshare(CloneFlags::CLONE_NEWUSER).tried("namespaces cannot be nested")?;
-    map_ids(BUILDER, 0, 0)?;
+    map_ids(BUILDER, Uid::from_raw(0), Gid::from_raw(0)).tried("user ids cannot be mapped")?;
     prctl::set_no_new_privs().tried("no_new_privs")?;
     set_limits()?;
     prctl::set_pdeathsig(Signal::SIGKILL).tried("parent death signal")?;
@@ -166,14 +166,14 @@ fn set_limits() -> Result<(), Refusal> {
     Ok(())
 }
 
-/// One user and one group of the namespace outside become `inside` in this one.
-fn map_ids(inside: u32, uid: u32, gid: u32) -> Result<(), Refusal> {
+/// One user and one group of the namespace outside become `inside` in this one, which was just entered.
+pub fn map_ids(inside: u32, uid: Uid, gid: Gid) -> std::io::Result<()> {
     for (file, text) in [
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("{inside} {uid} 1")),
         ("/proc/self/gid_map", format!("{inside} {gid} 1")),
     ] {
-        fs::write(file, text).tried("user ids cannot be mapped")?;
+        fs::write(file, text)?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ use rst_model::Step;
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-pub use init::init_if_asked;
+pub use init::{init_if_asked, map_ids};
 
 /// What the commands see, and the commands.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -97,6 +97,15 @@ impl DebianRoot {
         enter
     }
 
+    /// The same in such namespaces, which end with this process, and all that runs in them.
+    pub fn world(&self) -> Command {
+        let mut world = Command::new("unshare");
+        world.args(["--mount", "--net", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child"]);
+        let enter = self.entering();
+        world.arg("--propagation=private").arg(enter.get_program()).args(enter.get_args());
+        world
+    }
+
     /// What becomes the user there, with nothing but their environment: a command is the next arguments.
     pub fn becoming_person() -> [String; 8] {
         let id = Who::Person.id();

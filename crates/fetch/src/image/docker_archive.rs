@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rst_model::{Digest, RelPath};
 use serde::Deserialize;
 
-use super::{Found, Layers, Machine, document};
+use super::{Found, Layers, Machine, document, sha256};
 use crate::{check, error::OriginError};
 
 /// The archive, unpacked.
@@ -53,8 +53,7 @@ impl DockerArchive {
             return Err(OriginError::reason(format!("{files} layers, of which its configuration names {named}")));
         }
         let layer = |(file, digest): (&RelPath, &String)| {
-            let digest = digest.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
-            let digest = digest.ok_or_else(|| OriginError::reason(format!("no digest of the layer {file}")))?;
+            let digest = sha256(digest).ok_or_else(|| OriginError::reason(format!("no digest of the layer {file}")))?;
             Ok((self.0.join(file), digest))
         };
         let layers = item.layers.iter().zip(digests).map(layer).collect::<Result<_, OriginError>>()?;

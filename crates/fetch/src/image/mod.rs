@@ -237,11 +237,14 @@ fn document<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T, OriginErro
     serde_json::from_slice(&fs::read(file)?).map_err(|error| OriginError::reason(format!("{name}: {error}")))
 }
 
+/// A digest as images have it: `sha256:…`.
+fn sha256(text: &str) -> Option<Digest> {
+    text.strip_prefix("sha256:")?.parse().ok()
+}
+
 impl Descriptor {
     fn digest(&self) -> Result<Digest, OriginError> {
-        let digits = self.digest.strip_prefix("sha256:");
-        digits
-            .and_then(|digits| digits.parse().ok())
+        sha256(&self.digest)
             .ok_or_else(|| OriginError::reason(format!("expected a digest sha256:…, found `{}`", self.digest)))
     }
 
