@@ -28,8 +28,13 @@ pub enum PackedError {
     #[error("{0} is no archive: expected a .tar.zst or a .tar.gz")]
     Name(String),
     /// It cannot be unpacked.
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
+    #[error("{archive}: {source}")]
+    Unpack {
+        /// The archive.
+        archive: String,
+        /// What is the matter.
+        source: UnpackError,
+    },
     /// Nobody says what is in it.
     #[error("{0} has no manifest in share/rst below one folder at its top: expected an archive that rst has made")]
     NoManifest(String),
@@ -48,9 +53,10 @@ impl Packed {
     pub fn open(archive: &Path, to: &Path) -> Result<Self, PackedError> {
         let name = archive.display().to_string();
         let format = Format::of(&name).ok_or_else(|| PackedError::Name(name.clone()))?;
-        unpack(archive, format, to, Limits::default())?;
+        let unreadable = |source| PackedError::Unpack { archive: name.clone(), source };
+        unpack(archive, format, to, Limits::default()).map_err(unreadable)?;
         let (top, at) = place(to).ok_or_else(|| PackedError::NoManifest(name.clone()))?;
-        let text = fs::read(top.join(&at)).map_err(UnpackError::from)?;
+        let text = fs::read(top.join(&at)).map_err(|error| unreadable(error.into()))?;
         let manifest = serde_json::from_slice(&text);
         let manifest = manifest.map_err(|error| PackedError::Manifest { archive: name, reason: error.to_string() })?;
         Ok(Self { top, at, manifest })

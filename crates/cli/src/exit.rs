@@ -85,7 +85,7 @@ pub fn code(error: &CommandError) -> Exit {
 
 fn packed(error: &PackedError) -> Exit {
     match error {
-        PackedError::Unpack(_) => Exit::Failed,
+        PackedError::Unpack { .. } => Exit::Failed,
         PackedError::Name(_) | PackedError::NoManifest(_) | PackedError::Manifest { .. } => Exit::Usage,
     }
 }
@@ -99,8 +99,9 @@ fn rebuild(error: &RebuildError) -> Exit {
         | RebuildError::Project(_)
         | RebuildError::Graph(_) => Exit::Usage,
         RebuildError::Refused(_) => Exit::Host,
+        RebuildError::Interrupted => Exit::Interrupted,
         RebuildError::Failed { code } => Exit::of(*code),
-        RebuildError::Unpack(_) | RebuildError::Io(_) => Exit::Failed,
+        RebuildError::Sources { .. } | RebuildError::Unpack(_) | RebuildError::Io(_) => Exit::Failed,
     }
 }
 

@@ -8,6 +8,8 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
+    thread,
+    time::Duration,
 };
 
 use fs_err as fs;
@@ -17,11 +19,12 @@ use nix::{
     sched::{CloneFlags, CpuSet, sched_setaffinity, unshare},
     sys::{
         prctl,
-        signal::Signal,
+        signal::{SigSet, Signal, killpg},
         stat::{Mode, umask},
     },
     unistd::{Pid, chdir, getegid, geteuid, pivot_root, sethostname},
 };
+use rst_model::Cancel;
 use serde::{Deserialize, Serialize};
 
 /// First argument of the process that goes there; the second is its order, a file.
@@ -67,16 +70,32 @@ pub(crate) enum Ended {
     Code(u8),
     /// Before anything was done.
     Refused(String),
+    /// Because somebody asked to stop.
+    Interrupted,
 }
 
 impl Elsewhere {
-    /// Goes there, and waits.
-    pub(crate) fn go(&self) -> std::io::Result<Ended> {
+    /// Goes there, and waits. When somebody asks to stop, so is who works there, and nobody is left.
+    pub(crate) fn go(&self, cancel: &Cancel) -> std::io::Result<Ended> {
         let order = self.folder.join("order.json");
         fs::write(&order, serde_json::to_vec(self).expect("plain data"))?;
         let own = std::env::current_exe()?;
-        let status = Command::new(own).arg0("rst").arg(ROLE).arg(&order).status()?;
+        // In a group of its own, so that a terminal's Ctrl-C comes to it by us alone, once.
+        let mut child = Command::new(own).arg0("rst").arg(ROLE).arg(&order).process_group(0).spawn()?;
+        let group = Pid::from_raw(child.id().try_into().expect("the kernel's are"));
+        let mut asked = false;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if !asked && cancel.is_cancelled() {
+                asked = true;
+                killpg(group, Signal::SIGTERM)?;
+            }
+            thread::sleep(Duration::from_millis(50));
+        };
         Ok(match code(status) {
+            _ if asked => Ended::Interrupted,
             REFUSED => Ended::Refused(fs::read_to_string(self.refused()).unwrap_or_default()),
             code => Ended::Code(code),
         })
@@ -164,6 +183,10 @@ impl Elsewhere {
         let own = self.folder.join("rst");
         fs::copy("/proc/self/exe", &own).map_err(|error| error.to_string())?;
         self.enter()?;
+        // Asked to stop is who works here, and then this process has nothing more to wait for. What is started does not
+        // inherit this.
+        let stops: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
+        stops.thread_block().map_err(|errno| format!("signals: {errno}"))?;
         let code = self.run_all(&own, &self.before)?;
         if code != 0 {
             return Ok(code);

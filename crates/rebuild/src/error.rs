@@ -13,6 +13,14 @@ pub enum RebuildError {
     #[error(transparent)]
     Packed(#[from] PackedError),
     /// The sources' archive cannot be unpacked.
+    #[error("{archive}: {source}")]
+    Sources {
+        /// The archive.
+        archive: String,
+        /// What is the matter.
+        source: UnpackError,
+    },
+    /// What was built cannot be compared.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
     /// What it was made from is not public.
@@ -70,6 +78,9 @@ pub enum RebuildError {
         /// Its exit code.
         code: u8,
     },
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,7 +10,7 @@ use std::{
 use fs_err as fs;
 use rst_archive::{Format, Limits, Packed, same_tar};
 use rst_build::{Project, unlike};
-use rst_model::{Digest, Hasher, Platform};
+use rst_model::{Cancel, Digest, Hasher, Platform};
 use serde::Serialize;
 
 use crate::{
@@ -107,7 +108,7 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 
 impl Rebuild {
     /// Builds them in a folder that is there, where archives then lie until it is removed.
-    pub fn run(&self, scratch: &Path) -> Result<Vec<Rebuilt>, RebuildError> {
+    pub fn run(&self, scratch: &Path, cancel: &Cancel) -> Result<Vec<Rebuilt>, RebuildError> {
         let mut opened = Vec::new();
         for (number, archive) in self.archives.iter().enumerate() {
             let packed = Packed::open(archive, &scratch.join(format!("archive-{number}")))?;
@@ -134,9 +135,10 @@ impl Rebuild {
             }
         }
         let dist = folder.join("dist");
-        match self.elsewhere(&folder, &project, &global, &opened, &dist).go()? {
+        match self.elsewhere(&folder, &project, &global, &opened, &dist).go(cancel)? {
             Ended::Code(0) => {}
             Ended::Code(code) => return Err(RebuildError::Failed { code }),
+            Ended::Interrupted => return Err(RebuildError::Interrupted),
             Ended::Refused(reason) => return Err(RebuildError::Refused(reason)),
         }
         let marks = [
@@ -249,30 +251,23 @@ fn checkout(
     let commit = commit.map(str::to_owned).or(recorded).unwrap_or_else(|| "HEAD".to_owned());
     let project = folder.join("project");
     let no = |reason: String| RebuildError::NoCommit { commit: commit.clone(), root: root.to_owned(), reason };
-    let git = |words: &[&std::ffi::OsStr]| -> Result<(), RebuildError> {
+    let git = |words: &[&OsStr]| -> Result<(), RebuildError> {
         let output = Command::new("git").args(words).output().map_err(|error| no(error.to_string()))?;
         match output.status.success() {
             true => Ok(()),
             false => Err(no(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
         }
     };
-    git(&[
-        "clone".as_ref(),
-        "--quiet".as_ref(),
-        "--no-checkout".as_ref(),
-        "--".as_ref(),
-        root.as_ref(),
-        project.as_ref(),
-    ])?;
-    git(&[
-        "-C".as_ref(),
-        project.as_ref(),
-        "checkout".as_ref(),
-        "--quiet".as_ref(),
-        "--detach".as_ref(),
-        commit.as_ref(),
-        "--".as_ref(),
-    ])?;
+    if commit.starts_with('-') {
+        return Err(no("no commit begins with -".to_owned()));
+    }
+    git(&["clone", "--quiet", "--no-checkout", "--"]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([root.as_ref(), project.as_ref()])
+        .collect::<Vec<_>>())?;
+    let checkout = ["checkout", "--quiet", "--detach", &commit, "--"].map(OsStr::new);
+    git(&[OsStr::new("-C"), project.as_ref()].into_iter().chain(checkout).collect::<Vec<_>>())?;
     Ok((project, format!("commit {commit}")))
 }
 
@@ -288,7 +283,8 @@ fn unpacked(file: &Path, folder: &Path) -> Result<(PathBuf, PathBuf), RebuildErr
     let no = || RebuildError::NoSources(file.to_owned());
     let to = folder.join("sources");
     let format = Format::of(&file.display().to_string()).ok_or_else(no)?;
-    rst_archive::unpack(file, format, &to, Limits::default())?;
+    rst_archive::unpack(file, format, &to, Limits::default())
+        .map_err(|source| RebuildError::Sources { archive: file.display().to_string(), source })?;
     let top = fs::read_dir(&to)?.next().ok_or_else(no)??.path();
     let (project, mirror) = (top.join("rootless-static-toolkits"), top.join("mirror"));
     match project.is_dir() && mirror.is_dir() {

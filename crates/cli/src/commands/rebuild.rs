@@ -29,7 +29,9 @@ pub fn rebuild(setup: &Setup, arguments: &RebuildArgs) -> Result<(), CommandErro
     let mut scratch = tempfile::Builder::new().prefix("rst-rebuild-").tempdir()?;
     scratch.disable_cleanup(arguments.keep);
     let rebuild = Rebuild { archives: arguments.archives.clone(), sources, options };
-    let rebuilt = rebuild.run(scratch.path())?;
+    // What works there ends first, and then a whole store is removed.
+    setup.grace.to_tidy();
+    let rebuilt = rebuild.run(scratch.path(), &setup.cancel)?;
     let kept = arguments.keep.then(|| scratch.path());
     render::rebuilt(&rebuilt, kept, setup.format())?;
     match rebuilt.iter().filter(|one| !one.identical).count() {
