@@ -9,7 +9,7 @@ use std::{
 use fs_err as fs;
 use rst_archive::{ArchiveEntry, Compression, Content};
 use rst_fetch::Wanted;
-use rst_model::{Kind, Place, Version};
+use rst_model::{Place, Version};
 
 use crate::{
     assemble::Assembled,
@@ -22,21 +22,23 @@ use crate::{
 };
 
 impl Assembled {
-    /// The twins, for readable backtraces: `podman-full-linux-amd64.debug.tar.zst`.
+    /// The twins of the programs in it, each where the program is, for readable backtraces:
+    /// `podman-full-linux-amd64.debug.tar.zst`.
     pub(crate) fn twins(&self, factory: &Factory, folder: &Path) -> Result<BuiltArchive, BuildError> {
         let top = named(&format!("{}-v{}-debug", self.tool, self.wanted.version))?;
+        let programs = factory.store.tree_path(self.tree);
         let mut entries = Vec::new();
-        for (component, output) in &self.outputs {
-            let tree = factory.store.tree_path(*output);
-            for (path, kind) in factory.store.listing(*output)?.iter() {
-                if let (Some(name), Kind::File { executable, .. }) = (path.as_str().strip_prefix(TWINS), kind) {
-                    let content = Content::File(tree.join(path));
-                    entries.push(ArchiveEntry {
-                        path: named(&format!("{top}/{component}{name}"))?,
-                        content,
-                        executable: *executable,
-                    });
-                }
+        for (path, file) in &self.manifest.files {
+            let (Some(output), Some(_)) = (self.outputs.get(&file.component), file.sha256) else { continue };
+            let candidates = factory.store.tree_path(*output).join(TWINS);
+            if !candidates.is_dir() {
+                continue;
+            }
+            let twin = rst_proof::twin(&programs.join(path), &candidates)
+                .map_err(|reason| BuildError::NoTwin { program: path.clone(), reason })?;
+            if let Some(twin) = twin {
+                let content = Content::File(twin);
+                entries.push(ArchiveEntry { path: named(&format!("{top}/{path}"))?, content, executable: true });
             }
         }
         put(factory, entries, &folder.join(self.file_name(".debug.tar.zst")))

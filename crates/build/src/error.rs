@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use rst_model::Platform;
+use rst_model::{Platform, RelPath};
 
 use crate::graph::Node;
 
@@ -68,6 +68,14 @@ pub enum BuildError {
         claims: usize,
         /// Each failed one in a line.
         lines: Vec<String>,
+    },
+    /// A program whose link left no unstripped twin.
+    #[error("the twin of {program} is not among what its component left: {reason}")]
+    NoTwin {
+        /// Where it is in the archive.
+        program: RelPath,
+        /// What is the matter.
+        reason: String,
     },
     /// An archive that has grown.
     #[error("{archive} takes {size} bytes, more than its budget of {budget}")]

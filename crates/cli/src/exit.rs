@@ -179,6 +179,7 @@ fn release(error: &ReleaseError) -> Exit {
     match error {
         ReleaseError::Missing { .. }
         | ReleaseError::Untried { .. }
+        | ReleaseError::TriedOther { .. }
         | ReleaseError::Report { .. }
         | ReleaseError::NoOrigin { .. }
         | ReleaseError::NoRelease { .. } => Exit::Usage,

@@ -17,6 +17,7 @@ use rst_model::{Arch, Platform, RelPath, recipe::AllocatorChoice};
 use serde::Serialize;
 
 pub use contents::prove_contents;
+pub use twin::twin;
 pub use whole::prove_whole;
 
 use crate::{

@@ -2,13 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+use object::elf::ELFMAG;
 
 use crate::{
     calls::branches,
     candidate::{Candidate, Symbols},
     elf::Program,
+    memory,
 };
 
 /// What the symbols of a program tell.
@@ -31,32 +34,46 @@ pub(crate) enum Protection {
     Some,
 }
 
-impl Twin {
-    /// Looks through a folder for the program's twin, whose file's name does not count, only its bytes; of
-    /// its symbols these `names` are kept (a large program has hundreds of thousands).
-    pub(crate) fn find(program: &Program, folder: &Path, names: &BTreeSet<&str>) -> Result<Self, String> {
-        let mut seen = 0;
-        let mut nearest = None;
-        for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
-            let entry = entry.map_err(|error| format!("the twins cannot be read: {error}"))?;
-            if !entry.file_type().is_file() {
-                continue;
-            }
-            let name = entry.file_name().to_string_lossy();
-            let Ok(candidate) = Candidate::open(entry.path()) else {
-                continue;
-            };
-            seen += 1;
-            nearest = Some(match candidate.differing_section(program)? {
-                Some(section) => format!("{name} differs in {section}"),
-                None => match candidate.symbols()? {
-                    Some(symbols) => return Ok(Self::read(program, &symbols, names)),
-                    None => format!("{name} is equal, but was linked without symbols"),
-                },
-            });
+/// A program's unstripped twin among the files of a folder, whose names do not count, only their bytes. None of a file that
+/// is no program.
+pub fn twin(program: &Path, folder: &Path) -> Result<Option<PathBuf>, String> {
+    let bytes = memory::read(program).map_err(|error| error.to_string())?;
+    if !bytes.starts_with(&ELFMAG) {
+        return Ok(None);
+    }
+    Ok(Some(find(&Program::parse(&bytes)?, folder)?.0))
+}
+
+fn find(program: &Program, folder: &Path) -> Result<(PathBuf, Symbols), String> {
+    let mut seen = 0;
+    let mut nearest = None;
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(|error| format!("the twins cannot be read: {error}"))?;
+        if !entry.file_type().is_file() {
+            continue;
         }
-        let nearest = nearest.map(|text| format!(" ({text})")).unwrap_or_default();
-        Err(format!("none of {seen} candidates is a twin{nearest}"))
+        let name = entry.file_name().to_string_lossy();
+        let Ok(candidate) = Candidate::open(entry.path()) else {
+            continue;
+        };
+        seen += 1;
+        nearest = Some(match candidate.differing_section(program)? {
+            Some(section) => format!("{name} differs in {section}"),
+            None => match candidate.symbols()? {
+                Some(symbols) => return Ok((entry.path().to_owned(), symbols)),
+                None => format!("{name} is equal, but was linked without symbols"),
+            },
+        });
+    }
+    let nearest = nearest.map(|text| format!(" ({text})")).unwrap_or_default();
+    Err(format!("none of {seen} candidates is a twin{nearest}"))
+}
+
+impl Twin {
+    /// Reads the program's twin; of its symbols these `names` are kept (a large program has hundreds of thousands).
+    pub(crate) fn find(program: &Program, folder: &Path, names: &BTreeSet<&str>) -> Result<Self, String> {
+        let (_, symbols) = find(program, folder)?;
+        Ok(Self::read(program, &symbols, names))
     }
 
     fn read(program: &Program, all: &Symbols, names: &BTreeSet<&str>) -> Self {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use miette::Diagnostic;
-use rst_model::Tag;
+use rst_model::{Digest, Tag};
 
 /// Why a release was not made, or is none.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -47,6 +47,17 @@ pub enum ReleaseError {
     Untried {
         /// Its name.
         archive: String,
+    },
+    /// Other bytes of that name were tried.
+    #[error("the trial of {archive} was of other bytes: expected SHA-256 {expected}, found {found}")]
+    #[diagnostic(help("try the one in dist/: rst trial {archive} --format json > trial.json"))]
+    TriedOther {
+        /// Its name.
+        archive: String,
+        /// Of the one that would be released.
+        expected: Digest,
+        /// Of the one in the report.
+        found: Digest,
     },
     /// What was given is no report of a trial.
     #[error("{} is no report of a trial: {reason}", .file.display())]

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use fs_err as fs;
-use rst_model::{Arch, Archives, Lock, Manifest, Platform, Releases, Tag, Version, recipe::Book};
+use rst_model::{Arch, Archives, Hasher, Lock, Manifest, Platform, Releases, Tag, Version, recipe::Book};
 use rst_sign::{Release, Signer, TRUSTED_ROOT};
 
 use crate::{
@@ -129,8 +129,9 @@ impl Making<'_> {
         self.check_at_hand()?;
         for (wanted, manifest) in manifests {
             self.releasable(wanted, manifest)?;
-            if self.tried.as_ref().is_some_and(|tried| !tried.has(&wanted.archive())) {
-                return Err(ReleaseError::Untried { archive: wanted.archive() });
+            if let Some(tried) = &self.tried {
+                let archive = wanted.archive();
+                tried.are_of(&archive, Hasher::read(fs::File::open(self.dist.join(&archive))?)?.0)?;
             }
         }
         if to.exists() {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use fs_err as fs;
+use rst_model::Digest;
 use serde::Deserialize;
 
 use crate::ReleaseError;
@@ -26,6 +27,7 @@ struct Summary {
 #[derive(Debug, Deserialize)]
 struct Report {
     archive: String,
+    sha256: Digest,
     checks: Vec<Check>,
 }
 
@@ -91,9 +93,16 @@ impl Tried {
         }
     }
 
-    /// Whether an archive was tried.
-    pub fn has(&self, archive: &str) -> bool {
-        self.reports.iter().any(|report| report.archive == archive)
+    /// Whether an archive was tried: these bytes of that name.
+    pub fn are_of(&self, archive: &str, bytes: Digest) -> Result<(), ReleaseError> {
+        let mut tried = self.reports.iter().filter(|report| report.archive == archive).map(|report| report.sha256);
+        match (tried.clone().any(|digest| digest == bytes), tried.next()) {
+            (true, _) => Ok(()),
+            (false, None) => Err(ReleaseError::Untried { archive: archive.to_owned() }),
+            (false, Some(other)) => {
+                Err(ReleaseError::TriedOther { archive: archive.to_owned(), expected: bytes, found: other })
+            }
+        }
     }
 
     /// For the page of a release.
@@ -135,13 +144,16 @@ mod tests {
         Tried::read(&files, &BTreeMap::from([("selinux".to_owned(), "there is none".to_owned())]))
     }
 
-    const PASSED: &str = r#"{"event":"summary","trial":{"archive":"a","checks":[{"name":"trixie/x","outcome":"passed","seconds":1.0}]}}"#;
-    const IMPOSSIBLE: &str = r#"{"event":"summary","trial":{"archive":"a","checks":[{"name":"x","outcome":"impossible","reason":"no nft"}]}}"#;
+    const PASSED: &str = r#"{"event":"summary","trial":{"archive":"a","sha256":"0000000000000000000000000000000000000000000000000000000000000000","checks":[{"name":"trixie/x","outcome":"passed","seconds":1.0}]}}"#;
+    const IMPOSSIBLE: &str = r#"{"event":"summary","trial":{"archive":"a","sha256":"0000000000000000000000000000000000000000000000000000000000000000","checks":[{"name":"x","outcome":"impossible","reason":"no nft"}]}}"#;
 
     #[test]
     fn what_passed_somewhere_has_passed() {
         let tried = tried(&[IMPOSSIBLE, PASSED]).unwrap();
-        assert!(tried.has("a") && !tried.has("b"));
+        let bytes = |digit: &str| digit.repeat(64).parse().unwrap();
+        tried.are_of("a", bytes("0")).unwrap();
+        assert!(matches!(tried.are_of("b", bytes("0")), Err(ReleaseError::Untried { .. })));
+        assert!(matches!(tried.are_of("a", bytes("1")), Err(ReleaseError::TriedOther { .. })));
         insta::assert_snapshot!(tried.text(), @r"
         | tried | checks passed | not possible there, passed elsewhere |
         |---|---|---|

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use rst_model::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Check, Who};
@@ -67,6 +68,8 @@ impl CheckReport {
 pub struct Report {
     /// The archive's file name.
     pub archive: String,
+    /// Its digest, before anything of it was unpacked.
+    pub sha256: Digest,
     /// In the order in which they ended.
     pub checks: Vec<CheckReport>,
     /// How long all took.

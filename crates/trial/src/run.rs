@@ -9,7 +9,7 @@ use std::{
 
 use fs_err as fs;
 use nix::unistd::geteuid;
-use rst_model::{Arch, Cancel, Version};
+use rst_model::{Arch, Cancel, Digest, Hasher, Version};
 
 use crate::{
     check::Who,
@@ -170,6 +170,7 @@ impl Trial {
     pub fn run(&self, cancel: &Cancel, mut heard: impl FnMut(&Line)) -> Result<Report, TrialError> {
         let begun = Instant::now();
         self.check()?;
+        let sha256 = self.digest()?;
         if !geteuid().is_root() {
             let manifest = manifest_of(&self.archive)?;
             if manifest.components.contains_key("crun") && !cgroups_do(&manifest.version, &cgroup_mounts()?) {
@@ -180,7 +181,12 @@ impl Trial {
         let result = self.run_in(scratch.path(), cancel, &mut heard);
         let kept = self.done_with(scratch)?;
         let checks = result?;
-        Ok(Report { archive: self.archive_name(), checks, seconds: begun.elapsed().as_secs_f64(), kept })
+        Ok(Report { archive: self.archive_name(), sha256, checks, seconds: begun.elapsed().as_secs_f64(), kept })
+    }
+
+    /// A report is of these bytes.
+    pub(crate) fn digest(&self) -> std::io::Result<Digest> {
+        Ok(Hasher::read(fs::File::open(&self.archive)?)?.0)
     }
 
     /// Removes what was made, or says where it is kept.

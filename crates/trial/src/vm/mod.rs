@@ -38,6 +38,7 @@ impl Trial {
     ) -> Result<Report, TrialError> {
         let begun = Instant::now();
         self.check()?;
+        let sha256 = self.digest()?;
         needs(&[("mke2fs", "makes a machine's disk", "e2fsprogs")])?;
         let arch = self.arch()?;
         for system in systems {
@@ -61,6 +62,7 @@ impl Trial {
         let kept = self.done_with(scratch)?;
         Ok(Report {
             archive: self.archive_name(),
+            sha256,
             checks: ends?.concat(),
             seconds: begun.elapsed().as_secs_f64(),
             kept,
