@@ -305,5 +305,4 @@ fn whatever_happens_the_next_build_is_right() {
         *counts.entry(name).or_default() += 1;
     }
     println!("{rounds} rounds in {:.0} s: {counts:?}", begun.elapsed().as_secs_f64());
-    assert!(Path::new(&soak.world.store()).exists());
 }
