@@ -141,9 +141,12 @@ CMD ["/bin/sh"]
 END
 build other --tag other
 serve localhost/other fedora/fedora:latest
-for name in testimage:multiimage alpine:latest alpine_labels:latest busybox:latest fedora:31 k8s-pause:3.5; do
+for name in testimage:multiimage alpine:latest alpine_labels:latest fedora:31 k8s-pause:3.5; do
 	serve localhost/other "libpod/$name"
 done
+# Docker's format, as the real one is.
+skopeo copy --quiet --format v2s2 --dest-tls-verify=false containers-storage:localhost/other \
+	docker://127.0.0.1:4999/libpod/busybox:latest
 # The one that is never here before it is pulled is for many processors.
 printf 'FROM scratch\nCOPY base /\nCMD ["sh"]\n' >nonlocal.Containerfile
 "$podman" manifest create nonlocal >/dev/null
