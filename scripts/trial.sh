@@ -9,7 +9,8 @@ aarch64) own=arm64 ;;
 *) own=amd64 ;;
 esac
 result=0
-rst() { cargo run --locked --quiet -p rst -- "$@" || { code=$?; [ $result != 0 ] || result=$code; }; }
+# The program that built them: see build-tool.sh.
+rst() { cargo run --locked --quiet --release --no-default-features -p rst -- "$@" || { code=$?; [ $result != 0 ] || result=$code; }; }
 
 rst trial "dist/podman-full-linux-$own.tar.zst"
 rst trial "dist/podman-full-linux-$own.tar.zst" --upstream
