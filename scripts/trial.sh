@@ -3,7 +3,7 @@
 # on this host first, there by upstream's own tests too. Time for each is printed. A door to rst. Exit code: the first
 # that is not 0.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 case $(uname -m) in
 aarch64) own=arm64 ;;
 *) own=amd64 ;;
