@@ -16,9 +16,9 @@ use crate::exit::Exit;
 pub struct Grace(Arc<Mutex<Duration>>);
 
 impl Grace {
-    /// For who has to end what they started, and to remove a whole system's files.
+    /// For who has to end what they started, and to remove a whole system's files, which a slow disk takes minutes for.
     pub fn to_tidy(&self) {
-        *self.lock() = Duration::from_secs(60);
+        *self.lock() = Duration::from_secs(300);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Duration> {

@@ -8,6 +8,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -19,13 +20,17 @@ use nix::{
     sched::{CloneFlags, CpuSet, sched_setaffinity, unshare},
     sys::{
         prctl,
-        signal::{SigSet, Signal, killpg},
+        signal::{Signal, killpg},
         stat::{Mode, umask},
     },
     unistd::{Pid, chdir, getegid, geteuid, pivot_root, sethostname},
 };
 use rst_model::Cancel;
 use serde::{Deserialize, Serialize};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
 
 /// First argument of the process that goes there; the second is its order, a file.
 const ROLE: &str = "__elsewhere";
@@ -183,10 +188,11 @@ impl Elsewhere {
         let own = self.folder.join("rst");
         fs::copy("/proc/self/exe", &own).map_err(|error| error.to_string())?;
         self.enter()?;
-        // Asked to stop is who works here, and then this process has nothing more to wait for. What is started does not
-        // inherit this.
-        let stops: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
-        stops.thread_block().map_err(|errno| format!("signals: {errno}"))?;
+        // Asked to stop is who works here, and then there is nothing more for this process to wait for. What is started
+        // does not inherit it.
+        for signal in [SIGINT, SIGTERM] {
+            flag::register(signal, Arc::default()).map_err(|error| format!("signals: {error}"))?;
+        }
         let code = self.run_all(&own, &self.before)?;
         if code != 0 {
             return Ok(code);
