@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -251,23 +250,18 @@ fn checkout(
     let commit = commit.map(str::to_owned).or(recorded).unwrap_or_else(|| "HEAD".to_owned());
     let project = folder.join("project");
     let no = |reason: String| RebuildError::NoCommit { commit: commit.clone(), root: root.to_owned(), reason };
-    let git = |words: &[&OsStr]| -> Result<(), RebuildError> {
-        let output = Command::new("git").args(words).output().map_err(|error| no(error.to_string()))?;
+    if commit.starts_with('-') {
+        return Err(no("no commit begins with -".to_owned()));
+    }
+    let git = |command: &mut Command| -> Result<(), RebuildError> {
+        let output = command.output().map_err(|error| no(error.to_string()))?;
         match output.status.success() {
             true => Ok(()),
             false => Err(no(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
         }
     };
-    if commit.starts_with('-') {
-        return Err(no("no commit begins with -".to_owned()));
-    }
-    git(&["clone", "--quiet", "--no-checkout", "--"]
-        .map(OsStr::new)
-        .into_iter()
-        .chain([root.as_ref(), project.as_ref()])
-        .collect::<Vec<_>>())?;
-    let checkout = ["checkout", "--quiet", "--detach", &commit, "--"].map(OsStr::new);
-    git(&[OsStr::new("-C"), project.as_ref()].into_iter().chain(checkout).collect::<Vec<_>>())?;
+    git(Command::new("git").args(["clone", "--quiet", "--no-checkout", "--"]).arg(root).arg(&project))?;
+    git(Command::new("git").arg("-C").arg(&project).args(["checkout", "--quiet", "--detach", &commit, "--"]))?;
     Ok((project, format!("commit {commit}")))
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use fs_err as fs;
-use rst_model::{Arch, Archives, Hasher, Lock, Manifest, Platform, Releases, Tag, Version, recipe::Book};
+use rst_model::{Arch, Archives, Lock, Manifest, Platform, Releases, Tag, Version, recipe::Book};
 use rst_sign::{Release, Signer, TRUSTED_ROOT};
 
 use crate::{
@@ -131,7 +131,7 @@ impl Making<'_> {
             self.releasable(wanted, manifest)?;
             if let Some(tried) = &self.tried {
                 let archive = wanted.archive();
-                tried.are_of(&archive, Hasher::read(fs::File::open(self.dist.join(&archive))?)?.0)?;
+                tried.are_of(&archive, FileRecord::of(&self.dist.join(&archive))?.sha256)?;
             }
         }
         if to.exists() {

@@ -170,7 +170,7 @@ impl Trial {
     pub fn run(&self, cancel: &Cancel, mut heard: impl FnMut(&Line)) -> Result<Report, TrialError> {
         let begun = Instant::now();
         self.check()?;
-        let sha256 = self.digest()?;
+        let sha256 = digest(&self.archive)?;
         if !geteuid().is_root() {
             let manifest = manifest_of(&self.archive)?;
             if manifest.components.contains_key("crun") && !cgroups_do(&manifest.version, &cgroup_mounts()?) {
@@ -182,11 +182,6 @@ impl Trial {
         let kept = self.done_with(scratch)?;
         let checks = result?;
         Ok(Report { archive: self.archive_name(), sha256, checks, seconds: begun.elapsed().as_secs_f64(), kept })
-    }
-
-    /// A report is of these bytes.
-    pub(crate) fn digest(&self) -> std::io::Result<Digest> {
-        Ok(Hasher::read(fs::File::open(&self.archive)?)?.0)
     }
 
     /// Removes what was made, or says where it is kept.
@@ -254,6 +249,11 @@ impl Trial {
         }
         Ok(ends)
     }
+}
+
+/// The digest of a file.
+pub(crate) fn digest(path: &Path) -> std::io::Result<Digest> {
+    Ok(Hasher::read(fs::File::open(path)?)?.0)
 }
 
 /// Whether a host that has version 2 of cgroups in these places runs containers of a version of podman's. Version 6 takes

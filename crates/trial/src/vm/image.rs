@@ -8,7 +8,7 @@ use std::{
 };
 
 use fs_err as fs;
-use rst_model::{Cancel, Digest, Hasher};
+use rst_model::{Cancel, Digest};
 
 use super::{
     System,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     hear::ended,
     leftovers::Held,
-    run::{TrialError, needs},
+    run::{TrialError, digest, needs},
     stage::Line,
 };
 
@@ -131,10 +131,6 @@ fn check(image: &Path) -> Result<(), TrialError> {
 
 fn digests(folder: &Path) -> std::io::Result<BTreeMap<String, Digest>> {
     PARTS.into_iter().map(|part| Ok((part.to_owned(), digest(&folder.join(part))?))).collect()
-}
-
-fn digest(path: &Path) -> std::io::Result<Digest> {
-    Ok(Hasher::read(fs::File::open(path)?)?.0)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::{
     leftovers::{Held, PREFIX},
     person::manifest_of,
     report::{CheckReport, Outcome, Report},
-    run::{Trial, TrialError, needs},
+    run::{Trial, TrialError, digest, needs},
     stage::{Line, Order},
 };
 
@@ -38,7 +38,7 @@ impl Trial {
     ) -> Result<Report, TrialError> {
         let begun = Instant::now();
         self.check()?;
-        let sha256 = self.digest()?;
+        let sha256 = digest(&self.archive)?;
         needs(&[("mke2fs", "makes a machine's disk", "e2fsprogs")])?;
         let arch = self.arch()?;
         for system in systems {
