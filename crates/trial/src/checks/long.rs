@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         .when(When::Long),
     person(
         "podman-killed-often",
-        "Whenever podman is killed in a run, podman ps --sync is true, and what is there can be removed",
+        "Whenever podman is killed in a run, podman ps is true, and what is there can be removed",
         podmen,
     )
     .when(When::Long),

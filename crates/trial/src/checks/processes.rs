@@ -73,8 +73,7 @@ pub(super) fn kill_podman(word: &str) -> Verdict<usize> {
 pub(super) fn ps_is_true(person: &Person, sleep: &str) -> Verdict {
     // What was killed takes those with it that wait for it.
     patiently(|| {
-        // Podman writes down last what crun has done: who is killed in between has only the runtime to ask.
-        let list = person.run("ps --all --sync --format '{{.Names}} {{.State}} {{.Pid}}'")?;
+        let list = person.run("ps --all --format '{{.Names}} {{.State}} {{.Pid}}'")?;
         let programs = own()?.into_iter().filter(|process| process.line == ["/bin/sleep", sleep]).count();
         let running = list.lines().filter(|line| line.split(' ').nth(1) == Some("running")).count();
         match programs == running {

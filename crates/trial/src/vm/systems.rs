@@ -42,7 +42,6 @@ impl Init {
 #[serde(deny_unknown_fields)]
 struct Common {
     packages: Vec<String>,
-    checks: Vec<String>,
 }
 
 /// A system that a virtual machine runs.
@@ -66,11 +65,7 @@ pub struct System {
     /// What is installed, besides what every Debian has.
     #[serde(default)]
     pub packages: Vec<String>,
-    /// Whether it is tried with what all systems of its init are tried with.
-    #[serde(default = "yes")]
-    pub common_checks: bool,
     /// What is tried.
-    #[serde(default)]
     pub checks: Vec<String>,
 }
 
@@ -82,10 +77,6 @@ pub struct Elsewhere {
     pub summary: String,
     /// Why not.
     pub reason: String,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn amd64() -> Arch {
@@ -100,13 +91,8 @@ fn table() -> Table {
 pub fn systems() -> Vec<System> {
     let Table { init, system, .. } = table();
     let whole = |(name, system): (String, System)| {
-        let common = &init[&system.init];
-        System {
-            name,
-            packages: [&common.packages[..], &system.packages].concat(),
-            checks: [if system.common_checks { &common.checks[..] } else { &[] }, &system.checks].concat(),
-            ..system
-        }
+        let packages = [&init[&system.init].packages[..], &system.packages].concat();
+        System { name, packages, ..system }
     };
     system.into_iter().map(whole).collect()
 }
