@@ -215,7 +215,9 @@ impl Elsewhere {
     }
 
     fn run(&self, own: &Path, errand: &Errand) -> Result<u8, String> {
-        let mut command = Command::new(own);
+        // Killed with this process, which is killed with the one that waits for it.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(own);
         if let Some(env) = &errand.env {
             command.env_clear().envs(env);
         }
