@@ -10,6 +10,8 @@ use crate::person::Person;
 pub enum Who {
     /// Has subordinate ids and a cgroup: a session on a common distribution.
     Person,
+    /// Has subordinate ids, and works while the person does, so that two processors do.
+    Colleague,
     /// Has neither: clusters, storage boxes, hosts of others.
     Poor,
     /// Neither, and /etc/passwd does not know them: LDAP, or an id that somebody made up.
@@ -22,7 +24,7 @@ pub enum Who {
 
 impl Who {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Person, Self::Poor, Self::Stranger, Self::Visitor, Self::Frugal];
+    pub const ALL: [Self; 6] = [Self::Person, Self::Colleague, Self::Poor, Self::Stranger, Self::Visitor, Self::Frugal];
 
     /// User and group, which the host need not know.
     pub(crate) fn id(self) -> u32 {
@@ -32,6 +34,7 @@ impl Who {
             Self::Stranger => 54_323,
             Self::Visitor => 54_324,
             Self::Frugal => 54_325,
+            Self::Colleague => 54_326,
         }
     }
 
@@ -39,6 +42,7 @@ impl Who {
     pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Self::Person => Some("person"),
+            Self::Colleague => Some("colleague"),
             Self::Poor => Some("poor"),
             Self::Stranger => None,
             Self::Visitor => Some("visitor"),
@@ -53,6 +57,7 @@ impl Who {
             Self::Poor | Self::Stranger => None,
             Self::Visitor => Some(300_000),
             Self::Frugal => Some(400_000),
+            Self::Colleague => Some(500_000),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Stage {
     First(Box<Stage>),
     /// Root, in the new namespaces, which are still empty.
     World(Order),
+    /// Root, who becomes the person as a login makes one: with a cgroup of their own.
+    Session(Order),
     /// A user.
     User(Order, Who),
     /// In a container: a server of UDP, which no busybox of a distribution's has.
@@ -57,6 +59,8 @@ pub(crate) struct Order {
     pub scratch: PathBuf,
     /// An older archive, beside it.
     pub older: Option<PathBuf>,
+    /// Whether the person does the colleague's checks too: only root can make one, and a machine has none.
+    pub alone: bool,
     /// Names of checks; all that are for this host, when there is none and it is no machine's.
     pub only: BTreeSet<String>,
     /// Whether there is time for long ones.
@@ -80,6 +84,7 @@ impl Order {
             archive,
             scratch: scratch.into(),
             older: None,
+            alone: false,
             only: trial.only.clone(),
             long: trial.long,
             keep: trial.keep || trial.shell,
@@ -103,9 +108,23 @@ impl Order {
         }
     }
 
+    /// Whether a check is this user's.
+    pub(crate) fn gives(&self, check: &Check, who: Who) -> bool {
+        match check.who {
+            Who::Colleague if self.alone => who == Who::Person,
+            other => other == who,
+        }
+    }
+
     /// Whether a user is needed.
     pub(crate) fn needs(&self, who: Who) -> bool {
-        self.shell && who == Who::Person || checks::known().any(|check| check.who == who && self.wants(&check))
+        self.shell && who == Who::Person || checks::known().any(|check| self.gives(&check, who) && self.wants(&check))
+    }
+
+    /// What was not done is not forgotten: what is planned and does not end has failed.
+    pub(crate) fn plan(&self, who: Who) {
+        let wanted = checks::known().filter(|check| self.gives(check, who) && self.wants(check));
+        Line::Planned { names: wanted.map(|check| check.name.to_owned()).collect(), unasked: Vec::new() }.tell();
     }
 
     /// The same of a check of this host's, by its name.
@@ -217,6 +236,7 @@ pub fn act_if_asked() {
     let well = match stage {
         Stage::First(next) => world::first(&next),
         Stage::World(order) => world::furnish(&order),
+        Stage::Session(order) => world::session(&order),
         Stage::User(order, who) => act(&order, who),
         Stage::Echo => echo().is_ok(),
         Stage::Machine(order) => guest::act(&order),
@@ -243,7 +263,7 @@ fn act(order: &Order, who: Who) -> bool {
     if !order.needs(who) {
         return true;
     }
-    let wanted: Vec<Check> = checks::known().filter(|check| check.who == who && order.wants(check)).collect();
+    let wanted: Vec<Check> = checks::known().filter(|check| order.gives(check, who) && order.wants(check)).collect();
     let person = match Person::new(order, who) {
         Ok(person) => person,
         Err(miss) => {
@@ -256,8 +276,9 @@ fn act(order: &Order, who: Who) -> bool {
     };
     // What an archive does not hold is no check of it.
     let wanted: Vec<Check> = wanted.into_iter().filter(|check| person.has_what_it_takes(check)).collect();
-    let others = checks::all()
-        .filter(|check| check.who == who && order.init.is_none() && order.only.is_empty() && !order.wants(check));
+    let others = checks::all().filter(|check| {
+        order.gives(check, who) && order.init.is_none() && order.only.is_empty() && !order.wants(check)
+    });
     plan(&wanted, &others.filter(|check| person.has_what_it_takes(check)).collect::<Vec<_>>());
     for check in &wanted {
         Line::Began { name: check.name.to_owned() }.tell();

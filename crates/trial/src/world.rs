@@ -78,11 +78,38 @@ fn start(order: &Order, who: Who) -> bool {
         eprintln!("a host that lacks something cannot be furnished: {error}");
         return false;
     }
-    let mut user = becoming(who);
-    user.arg(order.scratch.join("rst"));
-    let stage = Stage::User(order.clone(), who);
+    let own = order.scratch.join("rst");
+    let (mut user, stage) = match who {
+        Who::Person => (Command::new(own), Stage::Session(order.clone())),
+        _ => {
+            let mut user = becoming(who);
+            user.arg(own);
+            (user, Stage::User(order.clone(), who))
+        }
+    };
     user.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
-    user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
+    let well = user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success());
+    if !well {
+        order.plan(who);
+    }
+    well
+}
+
+/// Goes into a cgroup of the person's own, and becomes the person. The other users' is not theirs.
+pub(crate) fn session(order: &Order) -> bool {
+    let become_person = || {
+        let own = Path::new("/sys/fs/cgroup/person");
+        fs::create_dir(own)?;
+        fs::write(own.join("cgroup.procs"), "0")?;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        see_alone(own)?;
+        own_cgroup()?;
+        let stage = Stage::User(order.clone(), Who::Person);
+        let mut person = becoming(Who::Person);
+        person.arg(order.scratch.join("rst")).env(STAGE, serde_json::to_string(&stage).expect("plain data"));
+        person.status()
+    };
+    become_person().inspect_err(|error| eprintln!("the person's cgroup: {error}")).is_ok_and(|status| status.success())
 }
 
 /// Hides nft from this thread and all that it starts, and lets the user take /dev/net/tun away.
@@ -249,7 +276,7 @@ pub(crate) fn network() -> std::io::Result<()> {
     Ok(())
 }
 
-/// A cgroup of version 2 that is the first user's, and all that they see.
+/// A cgroup of version 2, and all that is seen from then on.
 pub(crate) fn cgroup(scratch: &Path) -> std::io::Result<fs::File> {
     let whole = scratch.join("cgroup");
     fs::create_dir(&whole)?;
@@ -258,13 +285,23 @@ pub(crate) fn cgroup(scratch: &Path) -> std::io::Result<fs::File> {
     let own = whole.join(scratch.file_name().expect("a folder has a name"));
     let own = held_cgroup(&own)?;
     fs::write(own.path().join("cgroup.procs"), "0")?;
+    see_alone(own.path())?;
+    Ok(own)
+}
+
+/// This process' cgroup becomes the root of what it sees. Bound: where one is mounted already, a second mount is refused.
+fn see_alone(own: &Path) -> std::io::Result<()> {
     unshare(CloneFlags::CLONE_NEWCGROUP)?;
-    mount(Some("cgroup2"), "/sys/fs/cgroup", Some("cgroup2"), MsFlags::empty(), none)?;
+    bind(own, Path::new("/sys/fs/cgroup"))
+}
+
+/// Gives the cgroup that is seen to the person.
+pub(crate) fn own_cgroup() -> std::io::Result<()> {
     let owner = Who::Person.id();
     for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
         chown(&Path::new("/sys/fs/cgroup").join(file), Some(owner.into()), Some(owner.into()))?;
     }
-    Ok(own)
+    Ok(())
 }
 
 /// This process is the last in it, so it must go first; then the cgroups that podman made in it.

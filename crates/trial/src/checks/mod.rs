@@ -34,12 +34,8 @@ pub fn all() -> impl Iterator<Item = Check> {
     let matters = [
         basics::CHECKS,
         running::CHECKS,
-        images::CHECKS,
         isolation::CHECKS,
         network::CHECKS,
-        registry::CHECKS,
-        docker::CHECKS,
-        drivers::CHECKS,
         health::CHECKS,
         poor::CHECKS,
         damage::CHECKS,
@@ -51,7 +47,12 @@ pub fn all() -> impl Iterator<Item = Check> {
         uninstall::CHECKS,
         state::CHECKS,
     ];
-    matters.into_iter().flatten().copied()
+    let colleagues = [images::CHECKS, registry::CHECKS, docker::CHECKS, drivers::CHECKS];
+    let colleagues = colleagues.into_iter().flatten().map(|check| match check.who {
+        Who::Person => Check { who: Who::Colleague, ..*check },
+        _ => *check,
+    });
+    colleagues.chain(matters.into_iter().flatten().copied())
 }
 
 /// What only a machine can show.

@@ -5,11 +5,12 @@ use std::io::Write as _;
 use fs_err as fs;
 
 use super::{
+    PODMAN,
     basics::{elsewhere, served, sleeping},
-    person, poor, processes,
+    check, person, poor, processes,
 };
 use crate::{
-    check::{Check, Verdict, contains, failed, patiently, same},
+    check::{Check, Verdict, Who, contains, failed, patiently, same},
     person::Person,
 };
 
@@ -29,6 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     person("storage-stays", "A command from another process sees the same images", storage_stays),
     person("nothing-left", "No container and no network is left", nothing_left),
+    check(Who::Colleague, PODMAN, "nothing-left-of-the-colleague", "The same where two work at once", nothing_left),
     poor("nothing-left-of-the-poor", "No container is left, with one id too", nothing_left),
 ];
 

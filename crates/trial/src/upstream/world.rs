@@ -10,7 +10,7 @@ use crate::{
     check::Who,
     debian::DebianRoot,
     stage::{STAGE, Stage},
-    world::{becoming, bind, cgroup, leave},
+    world::{becoming, bind, cgroup, leave, own_cgroup},
 };
 
 const PATH: &str = "/usr/bin:/usr/sbin";
@@ -57,7 +57,9 @@ fn session(run: &Run) -> std::io::Result<fs::File> {
     fs::create_dir_all(&run.scratch)?;
     // The session sees no more of it than what is its own.
     umount("/sys/fs/cgroup")?;
-    cgroup(&run.scratch)
+    let own = cgroup(&run.scratch)?;
+    own_cgroup()?;
+    Ok(own)
 }
 
 fn start(mut command: Command, stage: &Stage) -> bool {

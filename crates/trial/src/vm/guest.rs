@@ -13,7 +13,6 @@ use nix::sys::utsname::uname;
 use super::{Init, shell};
 use crate::{
     check::Who,
-    checks,
     stage::{Line, Order, STAGE, Stage},
     world,
 };
@@ -36,7 +35,7 @@ pub(crate) fn act(order: &Order) -> bool {
         }),
         Err(error) => {
             eprintln!("the machine cannot be furnished: {error}");
-            Who::ALL.into_iter().for_each(|who| plan(order, who));
+            Who::ALL.into_iter().for_each(|who| order.plan(who));
             false
         }
     };
@@ -122,13 +121,7 @@ fn be(order: &Order, init: Init, who: Who) -> bool {
     });
     let well = ended.inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success());
     if !well {
-        plan(order, who);
+        order.plan(who);
     }
     well
-}
-
-/// What was not done is not forgotten: what is planned and does not end has failed.
-fn plan(order: &Order, who: Who) {
-    let wanted = checks::known().filter(|check| check.who == who && order.wants(check));
-    Line::Planned { names: wanted.map(|check| check.name.to_owned()).collect(), unasked: Vec::new() }.tell();
 }

@@ -105,7 +105,7 @@ impl Trial {
         };
         let scratch = Path::new(payload::PLACE);
         let order = Order::new(scratch.join(self.archive_name()), scratch, self);
-        let order = Order { only: wanted.clone(), init: Some(system.init), ..order };
+        let order = Order { only: wanted.clone(), init: Some(system.init), alone: true, ..order };
         let (second, first): (BTreeSet<_>, _) = wanted.into_iter().partition(|name| name == AFTER_REBOOT);
         let begun = Instant::now();
         let attempt = |named: &mut dyn FnMut(&Line)| {
