@@ -30,8 +30,7 @@ use crate::{
 
 /// What is tried on this host, in the order in which each user does theirs.
 pub fn all() -> impl Iterator<Item = Check> {
-    // The last looks for what others left.
-    let matters = [
+    let first = [
         basics::CHECKS,
         running::CHECKS,
         isolation::CHECKS,
@@ -44,15 +43,16 @@ pub fn all() -> impl Iterator<Item = Check> {
         skopeo::CHECKS,
         upgrade::CHECKS,
         long::CHECKS,
-        uninstall::CHECKS,
-        state::CHECKS,
     ];
-    let colleagues = [images::CHECKS, registry::CHECKS, docker::CHECKS, drivers::CHECKS];
-    let colleagues = colleagues.into_iter().flatten().map(|check| match check.who {
+    // What a person could do as well; it takes as long as the rest of theirs.
+    let by_colleague = [images::CHECKS, registry::CHECKS, docker::CHECKS, drivers::CHECKS].into_iter().flatten();
+    let by_colleague = by_colleague.map(|check| match check.who {
         Who::Person => Check { who: Who::Colleague, ..*check },
         _ => *check,
     });
-    colleagues.chain(matters.into_iter().flatten().copied())
+    // What looks for what others left.
+    let last = [uninstall::CHECKS, state::CHECKS];
+    first.into_iter().flatten().copied().chain(by_colleague).chain(last.into_iter().flatten().copied())
 }
 
 /// What only a machine can show.
