@@ -136,7 +136,7 @@ impl Machine<'_> {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", program(self.system.arch).0]);
         let Hardware { board, processor, console } = Hardware::of(self.system.arch);
-        let (accelerator, processor, more) = match accelerator {
+        let (accelerator, processor, linux) = match accelerator {
             Accelerator::Kvm => ("kvm", "host", ""),
             // It has none of the holes that its model is known for, and what Linux does against them takes time.
             Accelerator::Tcg => ("tcg", processor, " mitigations=off"),
@@ -144,7 +144,7 @@ impl Machine<'_> {
         command.args(["-machine", board, "-accel", accelerator, "-cpu", processor, "-smp", "2"]);
         command.args(["-m", &MEMORY.to_string(), "-nodefaults", "-display", "none", "-no-reboot"]);
         command.arg("-kernel").arg(self.image.join("kernel")).arg("-initrd").arg(self.image.join("initrd"));
-        command.args(["-append", &format!("root=/dev/vda rw console={console} panic=-1 cryptomgr.notests{more}")]);
+        command.args(["-append", &format!("root=/dev/vda rw console={console} panic=-1 cryptomgr.notests{linux}")]);
         // What the machine writes to the image goes to a file that nobody sees.
         for (name, file, more) in [("root", self.image.join("disk"), ",snapshot=on"), ("trial", self.disk.clone(), "")]
         {
