@@ -24,6 +24,9 @@ done
 tools=base-files,dash,bash,coreutils,findutils,diffutils,grep,sed,mawk,make,patch,autoconf,automake,libtool,m4
 tools=$tools,pkgconf-bin,perl,gperf,python3-minimal,libpython3-stdlib
 debian --variant=extract --include="$tools" sid "$work/tools"
+# A sandbox has devices of its own, and who builds there is another user.
+rm -rf "$work/tools/dev" && mkdir "$work/tools/dev"
+chmod -R a+rX "$work/tools"
 ln -sf mawk "$work/tools/usr/bin/awk"
 ln -sf pkgconf "$work/tools/usr/bin/pkg-config"
 rst rebuild "$@" --build-root "$work/tools"

@@ -40,9 +40,10 @@ fn a_component_is_built_from_a_folder_in_place_of_its_source() {
     let mine = world.path("mine");
     fs::create_dir(&mine).unwrap();
     let from = format!("hello={}", mine.display());
-    for text in ["mine", "changed"] {
+    // A folder is at hand where nothing may be fetched.
+    for (text, options) in [("mine", &[][..]), ("changed", &["--offline"])] {
         fs::write(mine.join("hello.c"), text).unwrap();
-        world.rst(["build", "hello", "--override", &from]).exits(0).tells("built hello 1");
+        world.rst([&["build", "hello", "--override", &from], options].concat()).exits(0).tells("built hello 1");
         let tree = world.store().join("trees").join(world.output("hello", &["--override", &from]));
         assert_eq!(fs::read_to_string(tree.join("share/hello")).unwrap(), text);
     }

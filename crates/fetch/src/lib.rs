@@ -160,7 +160,7 @@ impl Fetcher {
     }
 
     /// Where nothing may be fetched: fails with the names of all sources that are neither in the store
-    /// nor in the folder of a mirror.
+    /// nor in a folder, a mirror's or one of their own.
     pub fn check_at_hand<'a>(&self, sources: impl IntoIterator<Item = &'a LockedSource>) -> Result<(), FetchError> {
         if !self.settings.offline {
             return Ok(());
@@ -196,9 +196,8 @@ impl Fetcher {
                 }
             }
         }
-        if !self.settings.offline {
-            attempts.extend(locked.origins.iter().map(Attempt::Origin));
-        }
+        let is_at_hand = |origin: &&Origin| !self.settings.offline || matches!(origin.place, Place::Folder(_));
+        attempts.extend(locked.origins.iter().filter(is_at_hand).map(Attempt::Origin));
         attempts
     }
 

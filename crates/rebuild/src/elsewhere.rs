@@ -56,6 +56,8 @@ pub(crate) struct Elsewhere {
     pub before: Vec<Errand>,
     /// A folder that is the root from then on; absent: the host's.
     pub root: Option<PathBuf>,
+    /// Seen under that root where it is.
+    pub seen: Option<PathBuf>,
     /// What is done then. The first thing that fails is the last.
     pub after: Vec<Errand>,
 }
@@ -144,7 +146,8 @@ impl Elsewhere {
         let nothing = None::<&str>;
         let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
         mount(Some(root), root, nothing, bind, nothing)?;
-        for seen in [Path::new("/proc"), Path::new("/dev"), Path::new("/sys"), &self.folder] {
+        let always = [Path::new("/proc"), Path::new("/dev"), Path::new("/sys"), &self.folder];
+        for seen in always.into_iter().chain(self.seen.as_deref()) {
             let at = root.join(seen.strip_prefix("/").unwrap_or(seen));
             fs::create_dir_all(&at).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
             mount(Some(seen), &at, nothing, bind, nothing)?;

@@ -208,6 +208,7 @@ impl Rebuild {
             memory: self.options.in_memory.then_some(memory),
             before,
             root: self.options.root.clone(),
+            seen: self.options.build_root.clone(),
             after,
         }
     }

@@ -1,7 +1,8 @@
 //! `rst rebuild`, `rst why-not`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use fs_err as fs;
 use rst_model::event::Event;
 use rst_rebuild::{Options, Rebuild, Sources};
 
@@ -17,13 +18,15 @@ pub fn rebuild(setup: &Setup, arguments: &RebuildArgs) -> Result<(), CommandErro
         let message = "the store is on disk: whether the order of files matters is not seen".to_owned();
         setup.reporter.event(Event::Warning { message });
     }
+    // Found before anything is fetched for them; what works there has another working folder.
+    let there = |folder: &Option<PathBuf>| folder.as_deref().map(fs::canonicalize).transpose();
     let options = Options {
         global: setup.options_for_another(),
         draft: arguments.draft,
-        build_root: arguments.build_root.clone(),
+        build_root: there(&arguments.build_root)?,
         jobs: arguments.jobs,
         processors: arguments.processors.map(usize::from),
-        root: arguments.root.clone(),
+        root: there(&arguments.root)?,
         in_memory: !arguments.on_disk,
     };
     let mut scratch = tempfile::Builder::new().prefix("rst-rebuild-").tempdir()?;
