@@ -72,27 +72,32 @@ pub(crate) fn furnish(order: &Order) -> bool {
 
 /// In a thread of its own, whose mounts may be its own too.
 fn start(order: &Order, who: Who) -> bool {
-    if who == Who::Frugal
-        && let Err(error) = lack(&order.scratch)
-    {
-        eprintln!("a host that lacks something cannot be furnished: {error}");
-        return false;
-    }
-    let own = order.scratch.join("rst");
-    let (mut user, stage) = match who {
-        Who::Person => (Command::new(own), Stage::Session(order.clone())),
-        _ => {
-            let mut user = becoming(who);
-            user.arg(own);
-            (user, Stage::User(order.clone(), who))
+    let begin = || {
+        if who == Who::Frugal {
+            lack(&order.scratch)?;
+        }
+        match who {
+            Who::Person => staged(Command::new(order.scratch.join("rst")), &Stage::Session(order.clone())).status(),
+            _ => as_user(order, who).status(),
         }
     };
-    user.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
-    let well = user.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success());
+    let well = begin().inspect_err(|error| eprintln!("{who:?} cannot begin: {error}")).is_ok_and(|s| s.success());
     if !well {
         order.plan(who);
     }
     well
+}
+
+/// This program again, as one of the users.
+fn as_user(order: &Order, who: Who) -> Command {
+    let mut user = becoming(who);
+    user.arg(order.scratch.join("rst"));
+    staged(user, &Stage::User(order.clone(), who))
+}
+
+fn staged(mut command: Command, stage: &Stage) -> Command {
+    command.env(STAGE, serde_json::to_string(stage).expect("plain data"));
+    command
 }
 
 /// Goes into a cgroup of the person's own, and becomes the person. The other users' is not theirs.
@@ -104,10 +109,7 @@ pub(crate) fn session(order: &Order) -> bool {
         unshare(CloneFlags::CLONE_NEWNS)?;
         see_alone(own)?;
         own_cgroup()?;
-        let stage = Stage::User(order.clone(), Who::Person);
-        let mut person = becoming(Who::Person);
-        person.arg(order.scratch.join("rst")).env(STAGE, serde_json::to_string(&stage).expect("plain data"));
-        person.status()
+        as_user(order, Who::Person).status()
     };
     become_person().inspect_err(|error| eprintln!("the person's cgroup: {error}")).is_ok_and(|status| status.success())
 }
