@@ -18,7 +18,7 @@ use crate::{
     leftovers::{Held, PREFIX, cgroup_mounts},
     person::manifest_of,
     report::{CheckReport, Outcome, Report},
-    stage::{Line, Order, STAGE, Stage},
+    stage::{Line, Order, Stage},
     world::program,
 };
 
@@ -233,8 +233,7 @@ impl Trial {
             }
             false => Stage::User(order.clone(), Who::Person),
         };
-        command.arg(&own).env(STAGE, serde_json::to_string(&stage).expect("plain data"));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = stage.given_to(command.arg(&own)).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let told = child.stdout.take().expect("asked for");
         let ended = hear(&mut child, told, cancel, None, heard)?;
         if !ended.planned && !ended.status.success() {

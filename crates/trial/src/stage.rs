@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     net::{Ipv4Addr, Ipv6Addr, UdpSocket},
     path::{Path, PathBuf},
+    process::Command,
     time::Instant,
 };
 
@@ -45,6 +46,18 @@ pub(crate) enum Stage {
     UpstreamInside(upstream::Run),
     /// The user there.
     UpstreamPerson(upstream::Run),
+}
+
+impl Stage {
+    /// As JSON.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).expect("plain data")
+    }
+
+    /// Has this program, which the command starts, become this.
+    pub(crate) fn given_to<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.env(STAGE, self.text())
+    }
 }
 
 /// Where [`Stage::Echo`] listens: the port that RFC 862 gives it.

@@ -24,14 +24,13 @@ use nix::{
 use crate::{
     check::Who,
     leftovers::{held_cgroup, remove_cgroup},
-    stage::{Order, STAGE, Stage},
+    stage::{Order, Stage},
 };
 
 /// Starts this program again to do all else, and waits for every process that ends, until that one does.
 pub(crate) fn first(next: &Stage) -> bool {
     let mut world = Command::new("/proc/self/exe");
-    world.env(STAGE, serde_json::to_string(next).expect("plain data"));
-    let world = match world.spawn() {
+    let world = match next.given_to(&mut world).spawn() {
         Ok(world) => Pid::from_raw(world.id().cast_signed()),
         Err(error) => {
             eprintln!("{error}");
@@ -77,7 +76,9 @@ fn start(order: &Order, who: Who) -> bool {
             lack(&order.scratch)?;
         }
         match who {
-            Who::Person => staged(Command::new(order.scratch.join("rst")), &Stage::Session(order.clone())).status(),
+            Who::Person => {
+                Stage::Session(order.clone()).given_to(&mut Command::new(order.scratch.join("rst"))).status()
+            }
             _ => as_user(order, who).status(),
         }
     };
@@ -92,12 +93,8 @@ fn start(order: &Order, who: Who) -> bool {
 fn as_user(order: &Order, who: Who) -> Command {
     let mut user = becoming(who);
     user.arg(order.scratch.join("rst"));
-    staged(user, &Stage::User(order.clone(), who))
-}
-
-fn staged(mut command: Command, stage: &Stage) -> Command {
-    command.env(STAGE, serde_json::to_string(stage).expect("plain data"));
-    command
+    Stage::User(order.clone(), who).given_to(&mut user);
+    user
 }
 
 /// Goes into a cgroup of the person's own, and becomes the person. The other users' is not theirs.

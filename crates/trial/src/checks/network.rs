@@ -126,7 +126,7 @@ fn echoing(person: &Person, options: &str) -> Verdict {
         .map(|folder| format!("--volume {folder}:{folder}:ro "))
         .collect();
     let program = person.own_program();
-    let stage = serde_json::to_string(&Stage::Echo).expect("plain data");
+    let stage = Stage::Echo.text();
     let run = format!(
         "run --detach --name echo {options} --publish 127.0.0.1:{port}:{ECHO}/udp {mounts} --volume {}:/echo:ro \
          --env {STAGE}={stage} small /echo",

@@ -32,7 +32,7 @@ use crate::{
     leftovers::{Held, PREFIX},
     person::manifest_of,
     run::{TrialError, needs},
-    stage::{Line, STAGE, Stage},
+    stage::{Line, Stage},
 };
 
 /// What is to be tried by upstream's tests.
@@ -263,8 +263,7 @@ fn tested(run: &Run, cancel: &Cancel, heard: &mut dyn FnMut(&Line)) -> Result<Ve
     command.args(["--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"]);
     command.args(["--mount-proc", "--propagation=private", "--"]).arg(run.root.outside(OWN));
-    command.env(STAGE, serde_json::to_string(&stage).expect("plain data"));
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = stage.given_to(&mut command).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut tests = Vec::new();
     let told = child.stdout.take().expect("asked for");
     let ended = hear(&mut child, told, cancel, None, &mut |line| {

@@ -9,7 +9,7 @@ use super::{OWN, Run};
 use crate::{
     check::Who,
     debian::DebianRoot,
-    stage::{STAGE, Stage},
+    stage::Stage,
     world::{becoming, bind, cgroup, leave, own_cgroup},
 };
 
@@ -63,6 +63,5 @@ fn session(run: &Run) -> std::io::Result<fs::File> {
 }
 
 fn start(mut command: Command, stage: &Stage) -> bool {
-    command.env(STAGE, serde_json::to_string(stage).expect("plain data"));
-    command.status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
+    stage.given_to(&mut command).status().inspect_err(|error| eprintln!("{error}")).is_ok_and(|status| status.success())
 }

@@ -96,19 +96,19 @@ fn be(order: &Order, init: Init, who: Who) -> bool {
     if !order.needs(who) {
         return true;
     }
-    let stage = serde_json::to_string(&Stage::User(order.clone(), who)).expect("plain data");
+    let stage = Stage::User(order.clone(), who);
     let mut user = match (init, who) {
         // A session such as a login makes.
         (Init::Systemd, Who::Person) => {
             let id = who.id();
             let mut user = Command::new("systemd-run");
             user.args(["--quiet", "--pipe", "--wait", "--collect", "--property=PAMName=login"]);
-            user.args([format!("--uid={id}"), format!("--gid={id}"), format!("--setenv={STAGE}={stage}")]);
+            user.args([format!("--uid={id}"), format!("--gid={id}"), format!("--setenv={STAGE}={}", stage.text())]);
             user
         }
         _ => {
             let mut user = world::becoming(who);
-            user.env(STAGE, stage);
+            stage.given_to(&mut user);
             user
         }
     };

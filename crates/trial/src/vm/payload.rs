@@ -44,7 +44,7 @@ pub(crate) fn disk(folder: &Path, archive: &Path, system: &System, order: &Order
         fs::copy(busybox, content.join(BUSYBOX))?;
     }
     fs::copy(archive, content.join(archive.file_name().unwrap_or_default()))?;
-    let stage = serde_json::to_string(&Stage::Machine(order.clone())).expect("plain data");
+    let stage = Stage::Machine(order.clone()).text();
     fs::write(content.join("order.json"), stage)?;
     fs::write(content.join("start"), START)?;
     fs::write(content.join("rst"), launcher(&libraries, system))?;
