@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use rst_model::{Platform, RelPath};
+use rst_model::{Carried, Platform, RelPath};
 
 use crate::graph::Node;
 
@@ -142,6 +142,14 @@ pub enum BuildError {
     MuslVersion {
         /// What is there.
         text: String,
+    },
+    /// A source does not say what it did of the code within it.
+    #[error("the version of {} in {} is not in its {}, where `{}` should find it", .carried.name, .carried.within,
+        .carried.file, .carried.version.as_str())]
+    #[diagnostic(help("look where the source says it now, and mend build/carried.toml"))]
+    CarriedVersion {
+        /// What was looked for.
+        carried: Box<Carried>,
     },
     /// The sources of a release are those that git knows.
     #[error("{} is no checkout, of which all files could be listed: {reason}", .folder.display())]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use miette::Diagnostic;
 use rst_model::{
-    Arch, LockError, LockedSource, Place, Platform, Version,
+    Arch, Carried, LockError, LockedSource, Place, Platform, Version,
     recipe::{AllocatorChoice, Component, Driver, RecipeError, SourceSpec},
 };
 
@@ -144,6 +144,8 @@ pub struct Graph {
     pub asked: Vec<NodeId>,
     /// Whether everything is built on the host itself.
     pub unsandboxed: bool,
+    /// Code of others that sources have within themselves.
+    pub carried: Vec<Carried>,
 }
 
 /// Why no graph can be made.
@@ -209,7 +211,8 @@ struct Growing<'a> {
 
 impl<'a> Growing<'a> {
     fn new(project: &'a Project) -> Self {
-        Self { project, graph: Graph::default(), seen: BTreeMap::new() }
+        let graph = Graph { carried: project.carried.clone(), ..Graph::default() };
+        Self { project, graph, seen: BTreeMap::new() }
     }
 
     fn add_component(&mut self, request: &Request, platform: Platform) -> Result<(), GraphError> {

@@ -47,8 +47,9 @@ impl Facts<'_> {
                 _ => {}
             }
             links.extend(linked.iter().map(|(id, _)| id.clone()));
+            linked.push((PartId::component(&node.component.name), self.component(*id, links)));
+            parts.extend(self.carried(&mut linked, &listed)?);
             parts.extend(linked);
-            parts.insert(PartId::component(&node.component.name), self.component(*id, links));
         }
         let contained =
             self.wanted.components.iter().map(|id| PartId::component(&self.graph.nodes[*id].component.name));
@@ -116,6 +117,32 @@ impl Facts<'_> {
             links: BTreeSet::new(),
         };
         Ok((PartId::component(runtime.name), part))
+    }
+
+    /// The code that these have within themselves, which they then link.
+    fn carried(&self, carriers: &mut [(PartId, Part)], listed: &Listed) -> Result<Vec<(PartId, Part)>, BuildError> {
+        let mut all = Vec::new();
+        for carried in &self.graph.carried {
+            let Some(version) = listed.carried_version(carried)? else { continue };
+            // A vendored module need not be in the programs.
+            for (_, carrier) in carriers.iter_mut().filter(|(_, carrier)| carrier.name == carried.within) {
+                let id = PartId::carried(&carried.name, &version);
+                carrier.links.insert(id.clone());
+                let part = Part {
+                    name: carried.name.clone(),
+                    version: version.clone(),
+                    kind: Kind::Library,
+                    license: License::declared(&carried.license),
+                    purl: rst_sbom::of_generic(&carried.name, &version),
+                    origin: carrier.origin.clone(),
+                    patches: BTreeSet::new(),
+                    within: Some(format!("{} {}", carrier.name, carrier.version)),
+                    links: BTreeSet::new(),
+                };
+                all.push((id, part));
+            }
+        }
+        Ok(all)
     }
 
     /// A toolchain differs by building machine; what it leaves does not.

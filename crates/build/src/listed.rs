@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fs_err as fs;
-use rst_model::{Digest, RelPath};
+use rst_model::{Carried, Digest, RelPath};
 use rst_sbom::{Crate, Module};
 use rst_store::Store;
 
 use crate::{
     error::BuildError,
-    listing::{CARGO_LOCK, CRATES, GO_SUM, MODULE_LICENSES, MODULES, MUSL},
+    listing::{CARGO_LOCK, CARRIED, CRATES, GO_SUM, MODULE_LICENSES, MODULES, MUSL},
 };
 
 /// What a node's listing left.
@@ -42,6 +42,18 @@ impl Listed<'_> {
         let text = self.text(MUSL)?;
         let version = text.split('"').nth(1).filter(|version| !version.is_empty());
         version.map(str::to_owned).ok_or(BuildError::MuslVersion { text })
+    }
+
+    /// The version of a code that a source of the node has within itself; none where no source has.
+    pub(crate) fn carried_version(&self, carried: &Carried) -> Result<Option<String>, BuildError> {
+        let Carried { name, within, version, .. } = carried;
+        let told = match self.text(&format!("{CARRIED}/{within}/{name}")) {
+            Ok(text) => text,
+            Err(BuildError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let unknown = || BuildError::CarriedVersion { carried: Box::new(carried.clone()) };
+        version.version_in(&told).map(Some).ok_or_else(unknown)
     }
 
     /// The licence texts of each module: those that lie highest in its folder.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rst_model::{
-    Action, Collect, Digest,
+    Action, Carried, Collect, Digest,
     recipe::{Cargo, Driver, Go, Install},
 };
 use rst_store::ActionResult;
@@ -35,7 +35,10 @@ pub(crate) const CRATES: &str = "crates";
 /// The source's Cargo.lock.
 pub(crate) const CARGO_LOCK: &str = "Cargo.lock";
 
-/// Where the source of a Go program is seen.
+/// The folder of the files that tell versions of code that a source has within itself: `WITHIN/NAME`.
+pub(crate) const CARRIED: &str = "carried";
+
+/// Where a source is seen as it is.
 const SOURCE: &str = "/source";
 
 impl Factory<'_> {
@@ -101,6 +104,7 @@ pub(crate) fn listing(graph: &Graph, id: NodeId, output: Digest) -> Option<Actio
         Driver::Cargo(options) => ask_source(&mut action, node, options),
         _ => {}
     }
+    ask_carriers(&mut action, node, &graph.carried);
     node.toolchain.widen_path(&mut action.env);
     (!action.collect.is_empty()).then_some(action)
 }
@@ -149,6 +153,24 @@ fn ask_source(action: &mut Action, node: &Node, options: &Cargo) {
     action.steps.push(driver::step(argv));
     action.collect.push(taken("out/crates", CRATES));
     action.collect.push(taken("src/Cargo.lock", CARGO_LOCK));
+}
+
+fn ask_carriers(action: &mut Action, node: &Node, carried: &[Carried]) {
+    let is_vendored = node.sources.vendor.is_some() && matches!(node.component.driver, Driver::Go(_));
+    for Carried { name, within, file, .. } in carried {
+        let to = format!("{CARRIED}/{within}/{name}");
+        let take = |from: &str| ["install", "-D", "-m", "644", from, &format!("/b/out/{to}")].map(str::to_owned);
+        if *within == node.component.name {
+            action.mounts.insert(SOURCE.to_owned(), node.sources.own.locked.tree);
+            action.steps.push(driver::step(take(&format!("{SOURCE}/{file}"))));
+            action.collect.push(taken(&format!("out/{to}"), &to));
+        } else if is_vendored {
+            let module = format!("/b/src/vendor/{within}");
+            let if_there = ["sh", "-c", r#"[ ! -d "$0" ] || "$@""#, &module].map(str::to_owned);
+            action.steps.push(driver::step(if_there.into_iter().chain(take(&format!("{module}/{file}")))));
+            action.collect.push(Collect { optional: true, ..taken(&format!("out/{to}"), &to) });
+        }
+    }
 }
 
 fn taken(from: &str, to: &str) -> Collect {

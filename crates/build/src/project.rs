@@ -8,7 +8,7 @@ use std::{
 use fs_err as fs;
 use miette::Diagnostic;
 use rst_model::{
-    Archives, Digest, ImagePlace, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version, names,
+    Archives, Carried, Digest, ImagePlace, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version, names,
     recipe::{Book, OwnSource, RecipeError},
     toml_file::{self, SyntaxError},
 };
@@ -26,6 +26,8 @@ pub struct Project {
     pub archives: Archives,
     /// What of releases their bytes do not say.
     pub releases: Releases,
+    /// Code of others that sources have within themselves.
+    pub carried: Vec<Carried>,
     /// What `--toolchain container` builds with, unless told otherwise.
     pub image: Option<ImagePlace>,
     /// `build/etc/FOLDER/`: file → text and whether it is executable, per folder.
@@ -78,6 +80,7 @@ pub enum ProjectError {
 
 const LOCK: &str = "build/lock.toml";
 const ARCHIVES: &str = "build/archives.toml";
+const CARRIED: &str = "build/carried.toml";
 const RELEASES: &str = "build/releases.toml";
 const TOOLCHAIN: &str = "build/toolchain.toml";
 
@@ -127,7 +130,8 @@ impl Project {
         };
         let etc = read_etc(&root.join("build/etc"))?;
         let image = read_image(root)?;
-        Ok(Self { root: root.to_owned(), book, lock, archives, releases, image, etc })
+        let carried = read_carried(root, &book)?;
+        Ok(Self { root: root.to_owned(), book, lock, archives, releases, carried, image, etc })
     }
 
     /// Has a component built from a folder, in every version, in place of what the lock pins.
@@ -206,6 +210,31 @@ fn read_archives(root: &Path, book: &Book) -> Result<Archives, ProjectError> {
         }
     }
     Ok(archives)
+}
+
+fn read_carried(root: &Path, book: &Book) -> Result<Vec<Carried>, ProjectError> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        carried: Vec<toml::Spanned<Carried>>,
+    }
+    let path = root.join(CARRIED);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = toml_file::named(CARRIED, fs::read_to_string(path)?);
+    let known = book.names();
+    let checked = |carried: toml::Spanned<Carried>| {
+        let within = &carried.get_ref().within;
+        // A module's path has a host.
+        if !within.contains('.') && !known.contains(within) {
+            let message = format!("there is no recipe `{within}`");
+            let help = names::way_out(within, &known);
+            return Err(SyntaxError::at(&text, carried.span(), message).with_help(help).into());
+        }
+        Ok(carried.into_inner())
+    };
+    toml_file::parse::<File>(&text)?.carried.into_iter().map(checked).collect()
 }
 
 fn read_image(root: &Path) -> Result<Option<ImagePlace>, ProjectError> {

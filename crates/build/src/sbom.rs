@@ -24,7 +24,9 @@ impl Facts<'_> {
     /// a toolchain is named as it is delivered to every kind of building machine.
     pub(crate) fn documents(&self, nodes: &[NodeId]) -> Result<Documents, BuildError> {
         let listings: Vec<_> = nodes.iter().map(|id| self.listings.get(id)).collect();
-        let key = Digest::of_json(&("sbom", rst_sbom::FORMAT, self.manifest, &self.factory.project.lock, listings));
+        let project = self.factory.project;
+        let told = (self.manifest, &project.lock, &project.carried, listings);
+        let key = Digest::of_json(&("sbom", rst_sbom::FORMAT, told));
         if let Some(result) = self.factory.store.result(key) {
             return Documents::read(&self.factory.store.tree_path(result.output));
         }

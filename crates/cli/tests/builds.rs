@@ -103,6 +103,30 @@ fn an_archive_names_its_parts_inside_and_beside_it() {
 }
 
 #[test]
+fn what_a_source_has_within_itself_is_named_in_the_version_that_it_says() {
+    let world = world_with_archive();
+    let carried = |within: &str, version: &str| {
+        let text = format!(
+            "[[carried]]\nname = \"greeting\"\nwithin = \"{within}\"\nlicense = \"MIT\"\nfile = \"hello.c\"\n\
+             version = '{version}'\n"
+        );
+        world.write("build/carried.toml", &text);
+        world.rst(["build", "small"])
+    };
+    carried("hello", "(hi)").exits(0);
+    let sbom: serde_json::Value = serde_json::from_slice(&fs::read(in_dist(&world, ".cdx.json")).unwrap()).unwrap();
+    let greeting = sbom["components"].as_array().unwrap().iter().find(|part| part["name"] == "greeting").unwrap();
+    assert_eq!((&greeting["version"], &greeting["purl"]), (&"hi".into(), &"pkg:generic/greeting@hi".into()));
+    assert_eq!(greeting["properties"][0]["value"], "hello 1");
+    let links = serde_json::json!({ "ref": "hello", "dependsOn": ["carried/greeting@hi"] });
+    assert!(sbom["dependencies"].as_array().unwrap().contains(&links), "{sbom}");
+
+    carried("hello", "(hullo)").exits(1).tells("the version of greeting in hello is not in its hello.c");
+    carried("hullo", "(hi)").exits(2).tells("there is no recipe `hullo`");
+    carried("hello", "hi").exits(2).tells("`hi` has no group for the version");
+}
+
+#[test]
 fn an_archive_whose_bill_lacks_a_component_is_not_proved() {
     let world = world_with_archive();
     world.rst(["build", "small"]).exits(0);

@@ -5,6 +5,7 @@
 mod action;
 mod archive;
 mod cancel;
+mod carried;
 mod digest;
 pub mod event;
 mod image;
@@ -21,6 +22,7 @@ mod version;
 pub use action::{Action, CacheMount, Collect, Command, Step};
 pub use archive::{Archives, Manifest, ManifestComponent, ManifestFile, ManifestSource, Variant};
 pub use cancel::Cancel;
+pub use carried::{Carried, VersionPattern};
 pub use digest::{Digest, DigestError, Hasher};
 pub use image::{ImageName, ImagePlace, ImagePlaceError};
 pub use lock::{Lock, LockError, LockedSource, Origin, Place};

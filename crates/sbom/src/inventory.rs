@@ -43,6 +43,11 @@ impl PartId {
         Self(format!("go/{path}@{version}{}", changed(patched_by)))
     }
 
+    /// Code that another part's source has within itself.
+    pub fn carried(name: &str, version: &str) -> Self {
+        Self(format!("carried/{name}@{version}"))
+    }
+
     /// A crate of Rust's; as with modules.
     pub fn krate(name: &str, version: &str, patched_by: Option<&str>) -> Self {
         Self(format!("crate/{name}@{version}{}", changed(patched_by)))
