@@ -152,6 +152,14 @@ Examples:
   rst release podman@5.8.6 --dry-run --untried --unsigned
 Variables of the signer: see `rst sign --help`.")]
     Release(ReleaseArgs),
+    /// Make the index of all releases again, with the next number and a new expiry, and publish it
+    #[cfg(feature = "release")]
+    #[command(after_help = "\
+Examples:
+  rst renew index.json
+  rst renew index.json --key MAKER.pub --dry-run && rst publish release/index --to www
+Variables of the signer: see `rst sign --help`.")]
+    Renew(RenewArgs),
     #[cfg(feature = "release")]
     /// Sign files: by the CI's OIDC identity, or by the key in RST_SIGNING_KEY
     #[command(
@@ -489,6 +497,31 @@ pub struct ReleaseArgs {
     pub without_symbols: bool,
 }
 
+/// `rst renew`
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct RenewArgs {
+    /// The newest index, its bundle beside it; it may have expired
+    pub index: PathBuf,
+    /// The public key of who signed it, if it was no workflow
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Make the folder and publish nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish to this folder instead of GitHub, as `rst publish --to` does
+    #[arg(long, value_name = "FOLDER", conflicts_with = "dry_run")]
+    pub to: Option<PathBuf>,
+    /// Leave it without a signature
+    #[arg(long)]
+    pub unsigned: bool,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// Where the folder `index` goes, which holds it
+    #[arg(long, default_value = "release", value_name = "FOLDER")]
+    pub out: PathBuf,
+}
+
 #[cfg(feature = "release")]
 /// `rst verify`
 #[derive(Debug, Args)]
@@ -517,7 +550,7 @@ pub struct VerifyArgs {
 /// `rst publish`
 #[derive(Debug, Args)]
 pub struct PublishArgs {
-    /// The release's folder
+    /// The release's folder, or one with an index alone
     pub folder: PathBuf,
     /// Publish to this folder instead: FOLDER/TAG/, and the newest index.json beside it
     #[arg(long, value_name = "FOLDER")]

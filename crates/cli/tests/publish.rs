@@ -459,6 +459,32 @@ fn a_newer_index_takes_the_place_of_an_older_one_and_never_the_other_way() {
 }
 
 #[test]
+fn an_index_alone_takes_the_place_of_an_older_one_and_touches_no_release() {
+    let (world, github) = (world(), GitHub::new());
+    let folder = Folder { number: 8, ..Folder::default() }.make(&world);
+    publish(&world, &github).exits(0);
+    let alone = world.project().join("dist/alone");
+    fs::create_dir(&alone).unwrap();
+    Folder { number: 9, ..Folder::default() }.make(&world);
+    for name in ["index.json", "index.json.sigstore.json"] {
+        fs::rename(folder.join(name), alone.join(name)).unwrap();
+    }
+    let publish = || {
+        let mut command = world.command(["publish", "dist/alone", "--api", github.url()]);
+        Run::of(command.env("GITHUB_TOKEN", TOKEN).output().unwrap())
+    };
+    assert_eq!(publish().exits(0).stdout, "index.json has number 9\n");
+    let state = github.state();
+    assert_eq!(number(state.release("index").bytes("index.json")), 9);
+    assert_eq!(number(state.release(TAG).bytes("index.json")), 8);
+    drop(state);
+    publish().exits(0);
+    github.state().releases.clear();
+    publish().exits(0);
+    assert!(github.state().release("index").prerelease);
+}
+
+#[test]
 fn an_index_that_was_not_put_in_place_whole_is_by_the_next_run() {
     let (world, github) = (world(), GitHub::new());
     Folder { number: 8, ..Folder::default() }.make(&world);

@@ -93,6 +93,43 @@ fn an_old_or_replayed_index_is_refused_though_it_is_signed() {
 }
 
 #[test]
+fn an_index_is_renewed_before_or_after_it_expires() {
+    let world = small_world();
+    let release = r#"{"parts":{},"archives":{},"record":{"sha256":"0","size":1}}"#.replace('0', &"0".repeat(64));
+    let expired = format!(
+        r#"{{"format":1,"number":7,"made":"2026-01-01T00:00:00Z","expires":"2026-01-15T00:00:00Z","minimumSecure":{{}},"releases":{{"skopeo-v1.22.0":{release}}}}}"#
+    );
+    world.write("index.json", &expired);
+    by_key(&world, &["sign", "index.json"]).exits(0);
+    let public = key("public.pem");
+    let renew = |more: &[&str]| {
+        let run = ["renew", "index.json", "--key", public.to_str().unwrap()];
+        by_key(&world, &[&run[..], more].concat())
+    };
+    verify(&world, &["index.json"]).exits(6).tells("it has expired");
+    let run = renew(&["--dry-run"]).exits(0);
+    assert!(run.stdout.starts_with("index.json number 8 is in release/index, good until "), "{run}");
+    verify(&world, &["release/index/index.json", "--seen", "8"]).exits(0);
+    let renewed = fs::read_to_string(world.project().join("release/index/index.json")).unwrap();
+    assert!(renewed.contains("skopeo-v1.22.0"), "{renewed}");
+
+    let publish = |more: &[&str]| world.rst([&["publish", "release/index", "--to", "www"], more].concat());
+    assert_eq!(publish(&[]).exits(0).stdout, "index.json has number 8\n");
+    publish(&[]).exits(0);
+    verify(&world, &["www/index.json"]).exits(0);
+    // Made again from the same one, it is another.
+    renew(&["--to", "www"]).exits(6).tells("SHA-256 of index.json number 8: expected ");
+    renew(&["--unsigned", "--dry-run"]).exits(0);
+    publish(&[]).exits(2).tells("index.json is not signed: expected index.json.sigstore.json in its folder");
+
+    world.write("release/index/notes.txt", "mine");
+    publish(&["--unsigned"]).exits(2).tells("release/index is no release: failed to open file");
+    renew(&["--dry-run"]).exits(2).tells("is left as it is");
+    world.write("index.json", &expired.replace("\"number\":7", "\"number\":9"));
+    renew(&["--dry-run"]).exits(6).tells("wrong digest");
+}
+
+#[test]
 fn what_is_released_of_other_parts_is_due_as_the_next_revision() {
     let world = small_world();
     let release = r#"{"parts":{"skopeo":"1.22.0","go":"1.26.8"},"archives":{},"record":{"sha256":"0","size":1}}"#;

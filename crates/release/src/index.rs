@@ -14,7 +14,7 @@ use crate::{
 
 /// Its name.
 pub const INDEX: &str = "index.json";
-/// How long an index is good for. It is made again daily, so that a fortnight of quiet is a fault.
+/// How long an index is good for. It is renewed weekly, so that a fortnight of quiet is a fault.
 const GOOD_FOR: TimeDelta = TimeDelta::days(14);
 
 /// All releases.

@@ -11,12 +11,16 @@ mod origin;
 mod provenance;
 mod publish;
 mod record;
+mod renew;
 mod tried;
 
 pub use error::ReleaseError;
 pub use folder::{Made, Making, Wanted};
 pub use index::{INDEX, Index, IndexError, IndexRelease};
 pub use origin::{Origin, Workflow};
-pub use publish::{GitHub, IndexOutcome, Publication, PublishError, Published, Repository, Token, to_folder};
+pub use publish::{
+    GitHub, IndexFiles, IndexOutcome, Publication, PublishError, Published, Repository, Token, index_to_folder, to_folder,
+};
 pub use record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, RECORD, Record};
+pub use renew::renew;
 pub use tried::Tried;

@@ -12,6 +12,8 @@ mod rebuild;
 #[cfg(feature = "release")]
 mod release;
 #[cfg(feature = "release")]
+mod renew;
+#[cfg(feature = "release")]
 mod revise;
 #[cfg(feature = "release")]
 mod sign;
@@ -128,6 +130,8 @@ pub fn run(setup: &Setup, command: Command) -> Result<(), CommandError> {
         Command::Revise(arguments) => revise::revise(setup, &arguments),
         #[cfg(feature = "release")]
         Command::Release(arguments) => release::release(setup, &arguments),
+        #[cfg(feature = "release")]
+        Command::Renew(arguments) => renew::renew(setup, &arguments),
         #[cfg(feature = "release")]
         Command::Sign(arguments) => sign::sign(setup, &arguments),
         #[cfg(feature = "release")]

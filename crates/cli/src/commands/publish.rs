@@ -1,6 +1,8 @@
 //! `rst publish`
 
-use rst_release::{GitHub, IndexOutcome, Publication, Published, Repository, Token, to_folder};
+use rst_release::{
+    GitHub, IndexFiles, IndexOutcome, Publication, Published, Repository, Token, index_to_folder, to_folder,
+};
 use serde_json::json;
 
 use super::{CommandError, release::release_of};
@@ -10,6 +12,9 @@ use crate::{args::PublishArgs, render, setup::Setup};
 const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
 
 pub fn publish(setup: &Setup, arguments: &PublishArgs) -> Result<(), CommandError> {
+    if arguments.folder.is_dir() && IndexFiles::are_alone_in(&arguments.folder)? {
+        return publish_index(setup, arguments);
+    }
     let publish = |publication: &Publication| match &arguments.to {
         Some(folder) => Ok(to_folder(publication, folder, &setup.cancel)?),
         None => github(setup, arguments)?.publish(publication).map_err(CommandError::from),
@@ -19,6 +24,16 @@ pub fn publish(setup: &Setup, arguments: &PublishArgs) -> Result<(), CommandErro
     let published = publish(&publication)?;
     let told = json!({ "event": "published", "tag": tag, "published": published });
     render::done(&words(&tag.to_string(), &published), &told, setup.format())
+}
+
+fn publish_index(setup: &Setup, arguments: &PublishArgs) -> Result<(), CommandError> {
+    let index = IndexFiles::read(&arguments.folder, arguments.unsigned)?;
+    let outcome = match &arguments.to {
+        Some(folder) => index_to_folder(&index, folder)?,
+        None => github(setup, arguments)?.publish_index(&index)?,
+    };
+    let told = json!({ "event": "published", "tag": null, "published": { "index": outcome } });
+    render::done(&index_words(outcome), &told, setup.format())
 }
 
 fn github(setup: &Setup, arguments: &PublishArgs) -> Result<GitHub, CommandError> {
@@ -34,9 +49,12 @@ fn github(setup: &Setup, arguments: &PublishArgs) -> Result<GitHub, CommandError
 
 fn words(tag: &str, published: &Published) -> String {
     let how = if published.already { "was published already" } else { "is published" };
-    let index = match published.index {
+    format!("{tag} {how}: {}\n{}", published.place, index_words(published.index))
+}
+
+fn index_words(outcome: IndexOutcome) -> String {
+    match outcome {
         IndexOutcome::Is(number) => format!("index.json has number {number}"),
         IndexOutcome::Newer(number) => format!("index.json there is newer, number {number}, and was left"),
-    };
-    format!("{tag} {how}: {}\n{index}", published.place)
+    }
 }

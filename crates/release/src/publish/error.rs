@@ -15,11 +15,11 @@ pub enum PublishError {
     #[diagnostic(transparent)]
     Release(#[from] ReleaseError),
     /// Nobody vouches for it.
-    #[error("{tag} is not signed: expected {bundle} in its folder, and there is none")]
+    #[error("{what} is not signed: expected {bundle} in its folder, and there is none")]
     #[diagnostic(help("release it with a key or an identity (rst release); --unsigned publishes it as it is"))]
     Unsigned {
-        /// The release.
-        tag: Tag,
+        /// A release's tag, or the index.
+        what: String,
         /// What is missing.
         bundle: String,
     },

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use fs_err as fs;
 use rst_model::{Cancel, Digest};
 
-use super::{IndexOutcome, Publication, PublishError, Published, is_of_index, other};
+use super::{IndexFiles, IndexOutcome, Publication, PublishError, Published};
 use crate::{INDEX, Index, NOTES, ReleaseError, record::FileRecord};
 
 /// Copies a release into a folder. It is there whole or not at all, and the index that names it comes after it.
@@ -14,7 +14,7 @@ pub fn to_folder(publication: &Publication, to: &Path, cancel: &Cancel) -> Resul
     // One at a time, since what is there is read first and changed then.
     let whole = fs::File::open(to)?;
     whole.lock()?;
-    let index = newer(publication, to)?;
+    let index = newer(&publication.index, to)?;
     let at = to.join(publication.record.tag.to_string());
     let already = at.exists();
     if already {
@@ -23,27 +23,36 @@ pub fn to_folder(publication: &Publication, to: &Path, cancel: &Cancel) -> Resul
         copy(publication, to, &at, cancel)?;
     }
     if let IndexOutcome::Is(_) = index {
-        replace_index(publication, to)?;
+        replace_index(&publication.index, to)?;
     }
     Ok(Published { place: at.display().to_string(), already, index })
 }
 
+/// Puts an index in place of the older one in a folder.
+pub fn index_to_folder(index: &IndexFiles, to: &Path) -> Result<IndexOutcome, PublishError> {
+    fs::create_dir_all(to)?;
+    let whole = fs::File::open(to)?;
+    whole.lock()?;
+    let outcome = newer(index, to)?;
+    if let IndexOutcome::Is(_) = outcome {
+        replace_index(index, to)?;
+    }
+    Ok(outcome)
+}
+
 /// What is to become of the index that lies there.
-fn newer(publication: &Publication, to: &Path) -> Result<IndexOutcome, PublishError> {
-    let ours = publication.index.number;
+fn newer(index: &IndexFiles, to: &Path) -> Result<IndexOutcome, PublishError> {
+    let ours = index.index.number;
     let path = to.join(INDEX);
     if !path.exists() {
         return Ok(IndexOutcome::Is(ours));
     }
     let bytes = fs::read(&path)?;
     let there = Index::parse(&bytes).map_err(ReleaseError::Index)?;
-    let (expected, found) = (publication.files[INDEX].sha256, Digest::of(&bytes));
-    match there.number {
-        number if number > ours => Ok(IndexOutcome::Newer(number)),
-        number if number == ours && found != expected => {
-            Err(other("index", &to.display().to_string(), &super::another_index(ours), expected, found))
-        }
-        _ => Ok(IndexOutcome::Is(ours)),
+    index.is_not_another(there.number, Digest::of(&bytes), &to.display().to_string())?;
+    match there.number > ours {
+        true => Ok(IndexOutcome::Newer(there.number)),
+        false => Ok(IndexOutcome::Is(ours)),
     }
 }
 
@@ -95,13 +104,13 @@ fn copy(publication: &Publication, to: &Path, at: &Path, cancel: &Cancel) -> Res
 
 /// The signatures first: whoever reads in between finds a bundle that is of another index, refuses it and asks
 /// again; with the old number still there, a run after one that was killed here does the rest.
-fn replace_index(publication: &Publication, to: &Path) -> Result<(), PublishError> {
-    let files = publication.index_files();
+fn replace_index(index: &IndexFiles, to: &Path) -> Result<(), PublishError> {
+    let files = index.in_order();
     let names: BTreeSet<&str> = files.iter().map(|(name, _)| *name).collect();
     for entry in fs::read_dir(to)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if is_of_index(&name) && !names.contains(name.as_str()) {
+        if IndexFiles::have(&name) && !names.contains(name.as_str()) {
             fs::remove_file(entry.path())?;
         }
     }
@@ -111,7 +120,7 @@ fn replace_index(publication: &Publication, to: &Path) -> Result<(), PublishErro
             continue;
         }
         let part = to.join(format!(".{name}.part"));
-        fs::copy(publication.path(name), &part)?;
+        fs::copy(index.path(name), &part)?;
         fs::File::open(&part)?.sync_all()?;
         fs::rename(part, there)?;
     }

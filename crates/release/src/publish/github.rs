@@ -8,7 +8,7 @@ use rst_model::{Cancel, event::Reporter};
 use serde_json::{Value, json};
 
 use super::{
-    Publication, PublishError, Published, Repository, Token,
+    IndexFiles, IndexOutcome, Publication, PublishError, Published, Repository, Token,
     api::Api,
     index_release::IndexRelease,
     releases::{Assets, Releases, Upload},
@@ -29,7 +29,8 @@ impl GitHub {
     pub fn publish(&self, publication: &Publication) -> Result<Published, PublishError> {
         let releases = &self.releases;
         let tag = publication.record.tag.to_string();
-        let index = IndexRelease::look(releases, publication)?;
+        let index = IndexRelease::look(releases, &publication.index)?;
+        index.warn_of_missing(&publication.record.tag);
         releases.check_tag(&tag, &publication.record.commit)?;
         let mut release = releases.find_or_create(&tag, &page(publication, true))?;
         let there = releases.api.persist(&tag, |_| releases.assets(&release))?;
@@ -47,8 +48,13 @@ impl GitHub {
             self.compare(publication, &there)?;
             release = releases.publish(&release, &page(publication, false))?;
         }
-        let index = index.replace(publication)?;
+        let index = index.replace(Some(&publication.record.commit))?;
         Ok(Published { place: release.html_url, already, index })
+    }
+
+    /// Publishes an index alone.
+    pub fn publish_index(&self, index: &IndexFiles) -> Result<IndexOutcome, PublishError> {
+        IndexRelease::look(&self.releases, index)?.replace(None)
     }
 
     /// Whatever is there, whole or not, is of the release, and whatever is whole has its bytes.

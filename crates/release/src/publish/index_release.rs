@@ -1,12 +1,12 @@
 //! `index.json` at GitHub: the one thing that changes. Each release has it as it was then; the newest is a file of a
 //! release of its own, `index`, which is a prerelease, so that it never is `latest`.
 
-use rst_model::event::Event;
+use rst_model::{Tag, event::Event};
 use serde_json::json;
 use ureq::http::Method;
 
 use super::{
-    IndexOutcome, Publication, PublishError, another_index,
+    IndexFiles, IndexOutcome, PublishError,
     api::Trouble,
     other,
     releases::{Asset, Assets, Release, Releases, Upload},
@@ -16,41 +16,41 @@ use crate::{INDEX, Index, ReleaseError, record::FileRecord};
 const TAG: &str = "index";
 const NOTES: &str = "`index.json` names every release, and replaces itself with each. There is nothing else here.\n";
 
-/// What stands in the way of an index, looked at before anything is sent.
+/// An index on its way, and what stands in it, looked at before anything is sent.
 pub(super) struct IndexRelease<'a> {
     releases: &'a Releases,
-    outcome: IndexOutcome,
+    ours: &'a IndexFiles,
+    there: Option<Index>,
 }
 
 impl<'a> IndexRelease<'a> {
-    /// Reads the number that is there. The same number with other bytes is an error: two releases were made at once.
-    pub fn look(releases: &'a Releases, publication: &Publication) -> Result<Self, PublishError> {
-        let ours = publication.index.number;
-        let there = releases.api.persist(INDEX, |_| match releases.find(TAG)? {
+    /// Reads what is there. The same number with other bytes is an error: two indexes were made at once.
+    pub fn look(releases: &'a Releases, ours: &'a IndexFiles) -> Result<Self, PublishError> {
+        let assets = releases.api.persist(INDEX, |_| match releases.find(TAG)? {
             Some(release) => releases.assets(&release),
             None => Ok(Assets::new()),
         })?;
-        let mut outcome = IndexOutcome::Is(ours);
-        if let Some(asset) = standing(&there) {
+        let mut there = None;
+        if let Some(asset) = standing(&assets) {
             let (index, found) = releases.api.persist(INDEX, |_| read(releases, asset))?;
-            let expected = publication.files[INDEX];
-            if index.number == ours && found != expected.sha256 {
-                let place = &releases.api.repository.url;
-                return Err(other(TAG, place, &another_index(ours), expected.sha256, found));
-            }
-            if index.number > ours {
-                outcome = IndexOutcome::Newer(index.number);
-                let tag = &publication.record.tag;
-                if index.releases.get(tag) != publication.index.releases.get(tag) {
-                    let message = format!(
-                        "index.json there has number {} and does not name {tag}: make the index again",
-                        index.number
-                    );
-                    releases.api.reporter.event(Event::Warning { message });
-                }
-            }
+            ours.is_not_another(index.number, found, &releases.api.repository.url)?;
+            there = Some(index);
         }
-        Ok(Self { releases, outcome })
+        Ok(Self { releases, ours, there })
+    }
+
+    /// A newer one is left; one that lacks a release which ours has is told.
+    pub fn warn_of_missing(&self, tag: &Tag) {
+        let Some(there) = self.newer() else { return };
+        if there.releases.get(tag) != self.ours.index.releases.get(tag) {
+            let number = there.number;
+            let message = format!("index.json there has number {number} and does not name {tag}: make the index again");
+            self.releases.api.reporter.event(Event::Warning { message });
+        }
+    }
+
+    fn newer(&self) -> Option<&Index> {
+        self.there.as_ref().filter(|there| there.number > self.ours.index.number)
     }
 
     /// Puts ours in place of an older one.
@@ -59,15 +59,20 @@ impl<'a> IndexRelease<'a> {
     /// each takes its place by two short requests, the index last: whoever reads in between finds a file missing or a
     /// bundle of another index, refuses it and asks again, and a run that is stopped here has left all that the next
     /// one needs. Older files are removed, never one with a higher number.
-    pub fn replace(&self, publication: &Publication) -> Result<IndexOutcome, PublishError> {
-        let IndexOutcome::Is(number) = self.outcome else { return Ok(self.outcome) };
-        let release = self.release(publication)?;
-        let files = publication.index_files();
+    ///
+    /// `commit`: what its tag is put at, if there is none yet; the newest of the default branch if none is given.
+    pub fn replace(&self, commit: Option<&str>) -> Result<IndexOutcome, PublishError> {
+        if let Some(newer) = self.newer() {
+            return Ok(IndexOutcome::Newer(newer.number));
+        }
+        let number = self.ours.index.number;
+        let release = self.release(commit)?;
+        let files = self.ours.in_order();
         let there = self.assets(&release)?;
         for (name, expected) in &files {
             if !self.releases.api.persist(name, |_| self.is(there.get(*name), *expected))? {
                 let next = next(name, number);
-                let upload = Upload { file: &publication.path(name), name: &next, expected: *expected };
+                let upload = Upload { file: &self.ours.path(name), name: &next, expected: *expected };
                 self.releases.settle(&release, upload, there.get(&next))?;
             }
         }
@@ -80,19 +85,21 @@ impl<'a> IndexRelease<'a> {
                 self.releases.api.persist(&name, |_| self.releases.api.delete(&asset.path()))?;
             }
         }
-        Ok(self.outcome)
+        Ok(IndexOutcome::Is(number))
     }
 
-    fn release(&self, publication: &Publication) -> Result<Release, PublishError> {
-        let page = json!({
+    fn release(&self, commit: Option<&str>) -> Result<Release, PublishError> {
+        let mut page = json!({
             "tag_name": TAG,
-            "target_commitish": publication.record.commit,
             "name": "Index of all releases",
             "body": NOTES,
             "draft": false,
             "prerelease": true,
             "make_latest": "false",
         });
+        if let Some(commit) = commit {
+            page["target_commitish"] = json!(commit);
+        }
         let release = self.releases.find_or_create(TAG, &page)?;
         match release.draft || !release.prerelease {
             true => self.releases.publish(&release, &page),

@@ -1,4 +1,4 @@
-//! Getting a release's folder to where people find it: to a folder, or to GitHub's releases.
+//! Getting a release's folder, or the index alone, to where people find it: to a folder, or to GitHub's releases.
 //!
 //! Nothing is sent before the folder is what it says, nothing that is published is overwritten, and whoever is
 //! stopped in between goes on by running again.
@@ -7,6 +7,7 @@ mod api;
 mod error;
 mod folder;
 mod github;
+mod index_files;
 mod index_release;
 mod releases;
 
@@ -20,10 +21,11 @@ use serde::Serialize;
 
 pub use api::{Repository, Token};
 pub use error::PublishError;
-pub use folder::to_folder;
+pub use folder::{index_to_folder, to_folder};
 pub use github::GitHub;
+pub use index_files::IndexFiles;
 
-use crate::{CHECKSUMS, INDEX, Index, NOTES, RECORD, Record, ReleaseError, record::FileRecord};
+use crate::{CHECKSUMS, INDEX, NOTES, RECORD, Record, ReleaseError, record::FileRecord};
 
 /// What lies beside a signed file.
 const SIGNATURES: [&str; 3] = [".sigstore.json", ".sig", ".pem"];
@@ -36,7 +38,7 @@ pub struct Publication {
     pub record: Record,
     /// What people read on its page.
     notes: String,
-    index: Index,
+    index: IndexFiles,
     /// Every file that is published, by name.
     files: BTreeMap<String, FileRecord>,
 }
@@ -91,10 +93,10 @@ impl Publication {
         }
         let bundle = format!("{CHECKSUMS}{}", SIGNATURES[0]);
         if !unsigned && !files.contains_key(&bundle) {
-            return Err(PublishError::Unsigned { tag: record.tag, bundle });
+            return Err(PublishError::Unsigned { what: record.tag.to_string(), bundle });
         }
-        let index = Index::parse(&fs::read(folder.join(INDEX))?).map_err(ReleaseError::Index)?;
-        let (expected, found) = (files[RECORD], index.releases.get(&record.tag).map(|release| release.record));
+        let index = IndexFiles::of(folder, &files)?;
+        let (expected, found) = (files[RECORD], index.index.releases.get(&record.tag).map(|release| release.record));
         if found != Some(expected) {
             return Err(PublishError::NotIndexed {
                 tag: record.tag,
@@ -108,18 +110,6 @@ impl Publication {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
-    }
-
-    /// The index and its signatures; itself last, so that it is what says that all are there.
-    fn index_files(&self) -> Vec<(&str, FileRecord)> {
-        let mut files: Vec<_> = self
-            .files
-            .iter()
-            .filter(|(name, _)| is_of_index(name))
-            .map(|(name, file)| (name.as_str(), *file))
-            .collect();
-        files.sort_by_key(|(name, _)| *name == INDEX);
-        files
     }
 
     /// An error that names what is otherwise at a place.
@@ -142,15 +132,6 @@ fn other(tag: &str, place: &str, claim: &str, expected: impl ToString, found: im
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
     !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
-}
-
-/// The claim of two indexes that were made at once.
-fn another_index(number: u64) -> String {
-    format!("SHA-256 of index.json number {number}")
-}
-
-fn is_of_index(name: &str) -> bool {
-    name.strip_prefix(INDEX).is_some_and(|rest| rest.is_empty() || SIGNATURES.contains(&rest))
 }
 
 /// The published files that a record does not name: itself, the index, and signatures. Anything else in the folder
