@@ -15,6 +15,15 @@ use tempfile::TempDir;
 #[derive(Deserialize)]
 struct Workflow {
     jobs: BTreeMap<String, Job>,
+    concurrency: Option<Concurrency>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Concurrency {
+    group: String,
+    cancel_in_progress: Option<serde_json::Value>,
+    queue: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -23,6 +32,7 @@ struct Job {
     container: Option<Container>,
     /// A called workflow.
     uses: Option<String>,
+    concurrency: Option<Concurrency>,
     #[serde(default)]
     steps: Vec<Step>,
 }
@@ -56,14 +66,39 @@ fn checkout() -> PathBuf {
 /// Each job, under its workflow's name and its own.
 fn jobs() -> BTreeMap<String, Job> {
     let mut jobs = BTreeMap::new();
+    for (name, workflow) in workflows() {
+        jobs.extend(workflow.jobs.into_iter().map(|(job, it)| (format!("{name}/{job}"), it)));
+    }
+    jobs
+}
+
+fn workflows() -> BTreeMap<String, Workflow> {
+    let mut workflows = BTreeMap::new();
     for entry in fs::read_dir(checkout().join(".github/workflows")).unwrap() {
         let path = entry.unwrap().path();
         let workflow: Workflow = serde_saphyr::from_str(&fs::read_to_string(&path).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        jobs.extend(workflow.jobs.into_iter().map(|(job, it)| (format!("{name}/{job}"), it)));
+        workflows.insert(name, workflow);
     }
-    jobs
+    workflows
+}
+
+/// Releases and renewals of the index wait for each other, and none is dropped. actionlint does not know `queue` yet.
+#[test]
+fn whatever_signs_waits_for_its_turn() {
+    let mut waiting = Vec::new();
+    for (name, workflow) in workflows() {
+        let signs = |job: &Job| job.uses.as_deref() == Some("./.github/workflows/sign.yml");
+        for (job, it) in &workflow.jobs {
+            let turn = it.concurrency.as_ref().map(|it| (it.group.as_str(), it.queue.as_deref()));
+            assert_eq!(turn, signs(it).then_some(("release", Some("max"))), "{name}/{job}");
+            waiting.extend(turn.map(|_| format!("{name}/{job}")));
+            assert!(it.concurrency.iter().all(|it| it.cancel_in_progress.is_none()), "{name}/{job}");
+        }
+        assert!(workflow.concurrency.iter().all(|it| it.queue.is_none()), "{name}");
+    }
+    assert_eq!(waiting, ["build/release", "renew-index/renew"]);
 }
 
 /// The whole of it, so that a job which gets more shows in review. A caller must hand on what the called one takes.
@@ -83,14 +118,15 @@ fn each_job_has_the_permissions_that_it_needs_and_no_other() {
     build/build             contents: read, privileged container
     build/compare           nothing
     build/plan              nothing
-    build/publish           contents: write
-    build/sign              contents: read, id-token: write, for ./.github/workflows/sign.yml
+    build/release           contents: write, id-token: write, for ./.github/workflows/sign.yml
     build/trial             contents: read, privileged container
     check-releases/look     contents: read, privileged container
     check-releases/propose  actions: write, contents: write, pull-requests: write
     ci/check                contents: read, privileged container
     ci/test                 contents: read, privileged container
+    renew-index/renew       contents: write, id-token: write, for ./.github/workflows/sign.yml
     sign/compile            contents: read, privileged container
+    sign/publish            contents: write
     sign/sign               contents: read, id-token: write
     ");
 }
@@ -266,7 +302,7 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "input \"checksum\" is not defined",
     ),
     (
-        "workflows/build.yml",
+        "workflows/sign.yml",
         "needs.sign.outputs.release",
         "needs.sign.outputs.releases",
         "property \"releases\" is not defined",
