@@ -187,7 +187,8 @@ Check, without a network, that files are what was released, and by whom they wer
 
 The signature must be by the workflow that release.toml names (issuer, repository, workflow and ref, each compared \
 whole), certified by Sigstore, and in its public log. An index.json must be of now, too: one that has expired, or \
-is older than one that was seen (--seen), is refused. A trusted_root.json that lies beside a file is not taken by \
+is older than one that was seen (--seen), is refused. A file without a signature of its own (SBOMs, sources) is held to \
+checksums.txt beside it, and that to its signature. A trusted_root.json that lies beside a file is not taken by \
 itself, since who can forge the one can forge the other.",
         after_help = "\
 Examples:
@@ -526,7 +527,7 @@ pub struct RenewArgs {
 /// `rst verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// What to verify; the bundle of each lies beside it, as FILE.sigstore.json
+    /// What to verify; the bundle of each lies beside it, as FILE.sigstore.json, or that of checksums.txt does
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// A signed attestation that must say how, where and from what every file was built

@@ -176,7 +176,9 @@ fn a_release_is_a_folder_that_anyone_can_check() {
     let sums = Command::new("sha256sum").args(["--strict", "--check", "checksums.txt"]).current_dir(&folder).output();
     let sums = sums.unwrap();
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
-    for file in ["skopeo-linux-amd64.tar.zst", "skopeo-linux-arm64.tar.gz", "checksums.txt", "index.json"] {
+    let signed = ["skopeo-linux-amd64.tar.zst", "skopeo-linux-arm64.tar.gz", "checksums.txt", "index.json"];
+    let by_checksums = ["skopeo-linux-amd64.cdx.json", "skopeo-v1.22.0-sources.tar.zst", "provenance.json"];
+    for file in signed.into_iter().chain(by_checksums) {
         verify(&world, &[&name(file)]).exits(0);
     }
 

@@ -91,6 +91,28 @@ fn a_release_is_believed_by_its_identity() {
 }
 
 #[test]
+fn what_has_no_signature_of_its_own_is_held_to_signed_checksums() {
+    let world = World::new();
+    let public = of_sign("keys/public.pem");
+    let judge = |name: &str| verify(&world, &[name, "--key", public.to_str().unwrap()]);
+    let key = fs::read_to_string(of_sign("keys/plain.pem")).unwrap();
+    world.write("a.cdx.json", "{}\n");
+    world.write("b.cdx.json", "{}\n");
+    let sums = "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356  a.cdx.json\n";
+    world.write("checksums.txt", sums);
+    judge("a.cdx.json").exits(6).tells("checksums.txt is not signed");
+    Run::of(world.command(["sign", "checksums.txt"]).env("RST_SIGNING_KEY", key).output().unwrap()).exits(0);
+    let run = judge("a.cdx.json").exits(0);
+    assert!(run.stdout.starts_with("a.cdx.json is what was signed, SHA-256 ca3d163b"), "{run}");
+    judge("b.cdx.json").exits(6).tells("b.cdx.json is not signed");
+
+    world.write("a.cdx.json", "{ }\n");
+    judge("a.cdx.json").exits(6).tells("a.cdx.json: wrong digest: expected ca3d163bab055381827226140568f3bef7ea");
+    world.write("checksums.txt", &sums.replace("a.cdx", "b.cdx"));
+    judge("b.cdx.json").exits(6).tells("checksums.txt: wrong digest: expected ");
+}
+
+#[test]
 fn what_is_not_signed_is_refused() {
     let world = World::new();
     world.write("hello.txt", "hello\n");

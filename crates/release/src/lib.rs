@@ -21,6 +21,6 @@ pub use origin::{Origin, Workflow};
 pub use publish::{
     GitHub, IndexFiles, IndexOutcome, Publication, PublishError, Published, Repository, Token, index_to_folder, to_folder,
 };
-pub use record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, RECORD, Record};
+pub use record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, PROVENANCE, RECORD, Record};
 pub use renew::renew;
 pub use tried::Tried;

@@ -15,7 +15,7 @@ pub const NOTES: &str = "notes.md";
 /// The digests for `sha256sum -c`.
 pub const CHECKSUMS: &str = "checksums.txt";
 /// How and from what all of it was built.
-pub(crate) const PROVENANCE: &str = "provenance.json";
+pub const PROVENANCE: &str = "provenance.json";
 /// Whom Sigstore's verifiers trust.
 pub(crate) const TRUST: &str = "trusted_root.json";
 

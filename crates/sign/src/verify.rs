@@ -111,6 +111,24 @@ impl Verifier {
         self.signature(digest, &text).map_err(|refusal| refused(file, refusal))
     }
 
+    /// Judges a file by a signed list of digests, as sha256sum writes them; none if that does not name it.
+    pub fn listed(&self, file: &Path, list: &Path, bundle: &Path) -> Result<Option<Verified>, VerifyError> {
+        let verified = self.file(list, bundle)?;
+        let text = fs::read(list)?;
+        // Read again, and so held to what was judged.
+        Refusal::unless_equal(Claim::Digest, &verified.sha256.to_string(), Some(&Digest::of(&text).to_string()))
+            .map_err(|refusal| refused(list, refusal))?;
+        let text = String::from_utf8_lossy(&text);
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let Some(expected) = text.lines().find_map(|line| line.strip_suffix(&format!("  {name}"))) else {
+            return Ok(None);
+        };
+        let sha256 = files::digest(file)?;
+        Refusal::unless_equal(Claim::Digest, expected, Some(&sha256.to_string()))
+            .map_err(|refusal| refused(file, refusal))?;
+        Ok(Some(Verified { sha256, ..verified }))
+    }
+
     /// Judges a file by signed provenance that is about it.
     pub fn provenance(&self, file: &Path, bundle: &Path) -> Result<Verified, VerifyError> {
         let (digest, text) = read(file, bundle)?;
