@@ -8,7 +8,8 @@ use std::{
 use fs_err as fs;
 use miette::Diagnostic;
 use rst_model::{
-    Archives, Carried, Digest, ImagePlace, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version, names,
+    Archives, Carried, Digest, ImagePlace, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version,
+    names,
     recipe::{Book, OwnSource, RecipeError},
     toml_file::{self, SyntaxError},
 };

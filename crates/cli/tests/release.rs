@@ -173,6 +173,8 @@ fn a_release_is_a_folder_that_anyone_can_check() {
     let mut releases = fs::read_dir(world.project().join("release")).unwrap();
     let folder = releases.next().unwrap().unwrap().path();
     let name = |file: &str| folder.join(file).to_str().unwrap().to_owned();
+    let notes = fs::read_to_string(folder.join("notes.md")).unwrap();
+    assert!(notes.contains("/build/patches/skopeo): reexec"), "{notes}");
     let sums = Command::new("sha256sum").args(["--strict", "--check", "checksums.txt"]).current_dir(&folder).output();
     let sums = sums.unwrap();
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));

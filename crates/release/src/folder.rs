@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use fs_err as fs;
-use rst_model::{Arch, Archives, Lock, Manifest, Platform, Releases, Tag, Version, recipe::Book};
+use rst_model::{Arch, Archives, Lock, Manifest, ManifestComponent, Platform, Releases, Tag, Version, recipe::Book};
 use rst_sign::{Release, Signer, TRUSTED_ROOT};
 
 use crate::{
@@ -219,6 +219,7 @@ impl Making<'_> {
         let notes = Notes {
             record: &record,
             before,
+            patches: self.patches(&plain),
             upstream: self.book.recipe(&self.tag.tool).ok().and_then(|recipe| recipe.releases.as_deref()),
             signed: match signer {
                 None => Signed::Nobody,
@@ -236,6 +237,17 @@ impl Making<'_> {
             self.sign(to, &record, signer)?;
         }
         Ok(record)
+    }
+
+    /// Of all parts that have any, without their ending.
+    fn patches(&self, manifests: &[Manifest]) -> BTreeMap<String, Vec<String>> {
+        let components: BTreeMap<_, _> = manifests.iter().flat_map(|manifest| &manifest.components).collect();
+        let of = |(name, component): (&String, &ManifestComponent)| {
+            let known = self.book.component(name, &component.version).ok()?;
+            let names: Vec<_> = known.patches.keys().map(|file| file.trim_end_matches(".patch").to_owned()).collect();
+            (!names.is_empty()).then(|| (name.clone(), names))
+        };
+        components.into_iter().filter_map(of).collect()
     }
 
     fn record(&self, manifests: &[(Wanted, Manifest)], mut all: BTreeMap<String, FileRecord>) -> Record {

@@ -19,7 +19,8 @@ pub use folder::{Made, Making, Wanted};
 pub use index::{INDEX, Index, IndexError, IndexRelease};
 pub use origin::{Origin, Workflow};
 pub use publish::{
-    GitHub, IndexFiles, IndexOutcome, Publication, PublishError, Published, Repository, Token, index_to_folder, to_folder,
+    GitHub, IndexFiles, IndexOutcome, Publication, PublishError, Published, Repository, Token, index_to_folder,
+    to_folder,
 };
 pub use record::{ArchiveRecord, CHECKSUMS, FileRecord, NOTES, PROVENANCE, RECORD, Record};
 pub use renew::renew;

@@ -1,6 +1,6 @@
 //! The text of a release's page.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use rst_sign::Release;
 
@@ -30,6 +30,8 @@ pub struct Notes<'a> {
     pub before: Option<(String, &'a IndexRelease)>,
     /// Upstream's page of releases.
     pub upstream: Option<&'a str>,
+    /// What we change in each part: names of patches.
+    pub patches: BTreeMap<String, Vec<String>>,
     /// Who has signed it.
     pub signed: Signed,
     /// How trials of its archives ended.
@@ -58,11 +60,24 @@ impl Notes<'_> {
             Some((before, _)) => line(format!("Ours: {repository}/compare/{before}...{tag}\n")),
             None => line(format!("Built from {repository}/tree/{commit}\n")),
         }
+        text.push_str(&self.patches());
         text.push_str(&self.archives());
         text.push_str(&self.parts());
         text.push_str(&self.tried.text());
         text.push_str(&self.verifying());
         text
+    }
+
+    fn patches(&self) -> String {
+        if self.patches.is_empty() {
+            return String::new();
+        }
+        let folder = format!("{}/tree/{}/build/patches", self.origin.repository, self.record.commit);
+        let mut text = "Our patches, each of which says why and until when:\n\n".to_owned();
+        for (part, names) in &self.patches {
+            writeln!(text, "- [{part}]({folder}/{part}): {}", names.join(", ")).expect("memory");
+        }
+        text + "\n"
     }
 
     fn archives(&self) -> String {

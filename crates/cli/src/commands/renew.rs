@@ -32,9 +32,8 @@ pub fn renew(setup: &Setup, arguments: &RenewArgs) -> Result<(), CommandError> {
     render::done(&words, &told, setup.format())?;
     match arguments.dry_run {
         true => Ok(()),
-        false => publish(
-            setup,
-            &PublishArgs { folder, to: arguments.to.clone(), unsigned: arguments.unsigned, api: None },
-        ),
+        false => {
+            publish(setup, &PublishArgs { folder, to: arguments.to.clone(), unsigned: arguments.unsigned, api: None })
+        }
     }
 }
