@@ -34,15 +34,8 @@ pub struct Global {
     /// Where results are kept [default: $XDG_CACHE_HOME/rst]
     #[arg(long, global = true, env = "RST_STORE", value_name = "FOLDER", help_heading = "Global options")]
     pub store: Option<PathBuf>,
-    /// A folder or URL that is asked for sources first; need not be trusted
-    #[arg(
-        long,
-        global = true,
-        env = "RST_MIRROR",
-        value_name = "PLACE",
-        value_delimiter = ',',
-        help_heading = "Global options"
-    )]
+    /// A folder or URL that is asked for sources first, or several with commas between; need not be trusted
+    #[arg(long, global = true, env = "RST_MIRROR", value_name = "PLACE", help_heading = "Global options")]
     pub mirror: Vec<String>,
     /// The Debian mirror, where apt is not Debian's own
     #[arg(long, global = true, env = "RST_DEBIAN_MIRROR", value_name = "URL", help_heading = "Global options")]

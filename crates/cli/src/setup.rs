@@ -1,6 +1,9 @@
 //! From options to what commands work with: once, before any work.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rst_build::Project;
 use rst_fetch::{Fetcher, Settings as FetchSettings};
@@ -49,7 +52,7 @@ impl Setup {
         let mut words = Vec::new();
         let mut add = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
         for mirror in &self.mirrors() {
-            let folder = std::path::Path::new(mirror);
+            let folder = Path::new(mirror);
             // It works in another folder.
             let absolute = if folder.is_dir() { std::path::absolute(folder).ok() } else { None };
             add("--mirror", &absolute.map_or(mirror.clone(), |path| path.display().to_string()));
@@ -67,7 +70,15 @@ impl Setup {
     }
 
     fn mirrors(&self) -> Vec<String> {
-        if self.options.mirror.is_empty() { &self.config.mirror } else { &self.options.mirror }.clone()
+        // A folder may have a comma in its name.
+        let places = |text: &String| match Path::new(text).is_dir() {
+            true => vec![text.clone()],
+            false => text.split(',').map(str::to_owned).collect(),
+        };
+        match self.options.mirror.is_empty() {
+            true => self.config.mirror.clone(),
+            false => self.options.mirror.iter().flat_map(places).collect(),
+        }
     }
 
     pub fn project(&self) -> Result<Project, CommandError> {

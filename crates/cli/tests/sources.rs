@@ -256,8 +256,8 @@ fn offline_everything_that_is_missing_is_named() {
     "#);
     assert_eq!(server.asked(), [""; 0]);
 
-    // What a mirror folder has is not missing.
-    let mirror = world.path("mirror");
+    // What a mirror folder has is not missing, whatever it is called.
+    let mirror = world.path("mirror, that is");
     fs::create_dir(&mirror).unwrap();
     fs::write(mirror.join("a.tar"), hello("hi")).unwrap();
     let run = world.rst(["fetch", "hello", "bye", "--offline", "--mirror", mirror.to_str().unwrap()]).exits(3);
