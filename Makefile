@@ -30,8 +30,8 @@ test: install-test-deps check ## All of check, and real builds, proofs and conta
 trial: install-test-deps ## Try podman from dist/ on this host and in all virtual machines
 	@./scripts/trial.sh
 
-soak: install-deps ## Build 200 times (ROUNDS) while processes are killed, disks full and files damaged
-	@RST_SOAK_ROUNDS=$(or $(ROUNDS),200) cargo test --locked --workspace --test soak -- --ignored --nocapture
+soak: install-deps ## Build 200 times (BUILDS) while processes are killed, disks full and files damaged
+	@RST_SOAK_BUILDS=$(or $(BUILDS),200) cargo test --locked --workspace --test soak -- --ignored --nocapture
 
 rebuild-test: install-test-deps ## Build all archives of dist/ again, elsewhere and otherwise, and compare bit for bit
 	@./scripts/rebuild-test.sh

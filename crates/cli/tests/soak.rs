@@ -1,5 +1,5 @@
-//! Builds of real C components while everything goes wrong. `make soak` does 200 rounds, `make test` a few; one round
-//! again: RST_SOAK_SEED=NUMBER RST_SOAK_ROUNDS=1 make soak.
+//! Builds of real C components while everything goes wrong: in each round one thing, and then a build that must
+//! succeed. `make soak` does 200 builds, `make test` a few rounds; one round again: RST_SOAK_SEED=NUMBER make soak BUILDS=1.
 //!
 //! By an ordinary user, since nothing is forbidden to root. After every round the store is sound without anybody's
 //! help, the build succeeds, and what comes out is what came out at first.
@@ -7,6 +7,7 @@
 mod fixture;
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     os::unix::{fs::PermissionsExt, process::CommandExt as _},
     path::{Path, PathBuf},
@@ -36,6 +37,8 @@ struct Soak {
     reference: BTreeMap<&'static str, String>,
     /// How long a build takes that nobody disturbs.
     usual: Duration,
+    /// Builds begun so far.
+    builds: Cell<u64>,
     /// Marks given so far: each makes actions that nobody has run.
     marks: u64,
 }
@@ -52,8 +55,14 @@ impl Soak {
         world.replace("build/recipes/catatonit.toml", "defines = [", "defines = [\"RST_SOAK=0\", ");
         world.replace("build/recipes/mimalloc.toml", "defines = [", "defines = [\"RST_SOAK=0\", ");
         world.replace("build/recipes/libcap.toml", "\"USE_GPERF=no\"", "\"USE_GPERF=no\", \"RST_SOAK=0\"");
-        let mut soak =
-            Soak { world, rng: fastrand::Rng::new(), reference: BTreeMap::new(), usual: Duration::ZERO, marks: 0 };
+        let mut soak = Soak {
+            world,
+            rng: fastrand::Rng::new(),
+            reference: BTreeMap::new(),
+            usual: Duration::ZERO,
+            builds: Cell::new(0),
+            marks: 0,
+        };
         // The compiler's own libraries first.
         soak.build().exits(0);
         soak.renew(true);
@@ -107,6 +116,7 @@ impl Soak {
     }
 
     fn start(&self) -> Child {
+        self.builds.set(self.builds.get() + 1);
         let arguments = [&["build"], &COMPONENTS[..], &["--offline", "--format", "json"]].concat();
         self.rst(&arguments).spawn().unwrap()
     }
@@ -216,6 +226,7 @@ impl Soak {
     /// A disk, in memory, that is full after a few megabytes more; and then is not.
     fn full(&mut self) {
         let room = self.rng.u64(0..48 << 20);
+        self.builds.set(self.builds.get() + 2);
         let mut command = self.as_user(Path::new("unshare"));
         command.args(["--user", "--map-root-user", "--mount", "--", "sh", "-c", FULL, "full"]);
         command.arg(self.world.store()).arg(room.to_string()).arg(self.world.path("rst")).args(COMPONENTS);
@@ -277,13 +288,17 @@ fn run(command: &mut Command) {
 #[ignore = "needs the real build root: make test runs some rounds, make soak many"]
 fn whatever_happens_the_next_build_is_right() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
-    let rounds = number("RST_SOAK_ROUNDS").unwrap_or(5);
+    let wanted = number("RST_SOAK_BUILDS");
     let seed = number("RST_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..));
     let mut soak = Soak::new();
     println!("a build takes {:.1} s here", soak.usual.as_secs_f64());
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     let begun = Instant::now();
-    for round in 0..rounds {
+    soak.builds.set(0);
+    // One round of each kind, or until there were so many builds.
+    let is_due = |round: u64, soak: &Soak| wanted.map_or(round < 5, |wanted| soak.builds.get() < wanted);
+    let mut round = 0;
+    while is_due(round, &soak) {
         let seed = seed.wrapping_add(round);
         soak.rng = fastrand::Rng::with_seed(seed);
         let kinds: [(&str, Trouble); 5] = [
@@ -303,6 +318,7 @@ fn whatever_happens_the_next_build_is_right() {
         soak.all_is_well();
         println!("  {:.0} s", now.elapsed().as_secs_f64());
         *counts.entry(name).or_default() += 1;
+        round += 1;
     }
-    println!("{rounds} rounds in {:.0} s: {counts:?}", begun.elapsed().as_secs_f64());
+    println!("{} builds in {round} rounds, {:.0} s: {counts:?}", soak.builds.get(), begun.elapsed().as_secs_f64());
 }
