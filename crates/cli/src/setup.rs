@@ -7,7 +7,10 @@ use std::{
 
 use rst_build::Project;
 use rst_fetch::{Fetcher, Settings as FetchSettings};
-use rst_model::{Cancel, event::Reporter};
+use rst_model::{
+    Cancel,
+    event::{Event, Reporter},
+};
 use rst_store::Store;
 
 use crate::{
@@ -116,6 +119,11 @@ impl Setup {
     }
 
     pub fn fetcher(&self, store: &Arc<Store>, project: &Project) -> Fetcher {
+        for mirror in self.mirrors().iter().filter(|it| !it.contains("://") && !Path::new(it).is_dir()) {
+            // It may be a disk that is not there today, and origins are asked all the same.
+            let message = format!("the mirror {mirror} is no folder, and is not asked");
+            self.reporter.event(Event::Warning { message });
+        }
         self.fetcher_in(store, project.root.clone())
     }
 

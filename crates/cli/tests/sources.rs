@@ -256,6 +256,8 @@ fn offline_everything_that_is_missing_is_named() {
     "#);
     assert_eq!(server.asked(), [""; 0]);
 
+    let nowhere = world.rst(["fetch", "hello", "--offline", "--mirror", "nowhere"]).exits(3);
+    nowhere.tells("the mirror nowhere is no folder, and is not asked");
     // What a mirror folder has is not missing, whatever it is called.
     let mirror = world.path("mirror, that is");
     fs::create_dir(&mirror).unwrap();
