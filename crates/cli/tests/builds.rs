@@ -4,7 +4,6 @@
 mod fixture;
 
 use std::{
-    path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,7 +14,6 @@ use fixture::{
 };
 use fs_err as fs;
 use nix::sys::signal::Signal;
-use rst_model::Platform;
 
 fn world(text: &str) -> World {
     let world = World::with_toolchain();
@@ -58,28 +56,14 @@ fn a_component_is_built_from_a_folder_in_place_of_its_source() {
     "#);
 }
 
-/// An archive of one component, which is no program.
-fn world_with_archive() -> World {
-    let world = World::with_toolchain();
-    world.component("hello", "license-files = [\"hello.c\"]\n", "");
-    world.pin_component("hello", "1", "hi");
-    let archive = "[small]\ntool = \"hello\"\nsummary = \"a test\"\ncomponents = [\"hello\"]\n";
-    world.write("build/archives.toml", archive);
-    world
-}
-
-fn in_dist(world: &World, ending: &str) -> PathBuf {
-    world.project().join("dist").join(format!("small-{}{ending}", Platform::HOST.dashed()))
-}
-
 const SBOM: &str = "hello-v1/share/rst/hello.cdx.json";
 
 #[test]
 fn an_archive_names_its_parts_inside_and_beside_it() {
-    let world = world_with_archive();
+    let world = World::with_archive();
     world.rst(["build", "small"]).exits(0);
-    let beside = fs::read(in_dist(&world, ".cdx.json")).unwrap();
-    let tar = Command::new("tar").arg("-xOf").arg(in_dist(&world, ".tar.gz")).arg(SBOM).output().unwrap();
+    let beside = fs::read(world.in_dist(".cdx.json")).unwrap();
+    let tar = Command::new("tar").arg("-xOf").arg(world.in_dist(".tar.gz")).arg(SBOM).output().unwrap();
     assert_eq!(tar.stdout, beside);
 
     let sbom: serde_json::Value = serde_json::from_slice(&beside).unwrap();
@@ -87,24 +71,24 @@ fn an_archive_names_its_parts_inside_and_beside_it() {
     let digest = hello["hashes"][0]["content"].as_str().unwrap();
     assert!(world.lock_text().contains(&format!("sha256 = \"{digest}\"")), "{sbom}");
     assert_eq!(hello["externalReferences"][0]["url"], "https://nowhere.invalid/hello-1.tar");
-    let spdx: serde_json::Value = serde_json::from_slice(&fs::read(in_dist(&world, ".spdx.json")).unwrap()).unwrap();
+    let spdx: serde_json::Value = serde_json::from_slice(&fs::read(world.in_dist(".spdx.json")).unwrap()).unwrap();
     assert_eq!(spdx["packages"][1]["checksums"][0]["checksumValue"], digest);
 
     let mine = world.path("mine");
     fs::create_dir(&mine).unwrap();
     fs::write(mine.join("hello.c"), "mine").unwrap();
     world.rst(["build", "small", "--override", &format!("hello={}", mine.display())]).exits(0);
-    let sbom: serde_json::Value = serde_json::from_slice(&fs::read(in_dist(&world, ".cdx.json")).unwrap()).unwrap();
+    let sbom: serde_json::Value = serde_json::from_slice(&fs::read(world.in_dist(".cdx.json")).unwrap()).unwrap();
     let hello = &sbom["components"][0];
     assert_eq!((&hello["properties"][0]["name"], &hello["hashes"]), (&"rst:overridden-source".into(), &().into()));
 
     world.rst(["build", "small"]).exits(0);
-    assert_eq!(fs::read(in_dist(&world, ".cdx.json")).unwrap(), beside);
+    assert_eq!(fs::read(world.in_dist(".cdx.json")).unwrap(), beside);
 }
 
 #[test]
 fn what_a_source_has_within_itself_is_named_in_the_version_that_it_says() {
-    let world = world_with_archive();
+    let world = World::with_archive();
     let carried = |within: &str, version: &str| {
         let text = format!(
             "[[carried]]\nname = \"greeting\"\nwithin = \"{within}\"\nlicense = \"MIT\"\nfile = \"hello.c\"\n\
@@ -114,7 +98,7 @@ fn what_a_source_has_within_itself_is_named_in_the_version_that_it_says() {
         world.rst(["build", "small"])
     };
     carried("hello", "(hi)").exits(0);
-    let sbom: serde_json::Value = serde_json::from_slice(&fs::read(in_dist(&world, ".cdx.json")).unwrap()).unwrap();
+    let sbom: serde_json::Value = serde_json::from_slice(&fs::read(world.in_dist(".cdx.json")).unwrap()).unwrap();
     let greeting = sbom["components"].as_array().unwrap().iter().find(|part| part["name"] == "greeting").unwrap();
     assert_eq!((&greeting["version"], &greeting["purl"]), (&"hi".into(), &"pkg:generic/greeting@hi".into()));
     assert_eq!(greeting["properties"][0]["value"], "hello 1");
@@ -128,9 +112,9 @@ fn what_a_source_has_within_itself_is_named_in_the_version_that_it_says() {
 
 #[test]
 fn an_archive_whose_bill_lacks_a_component_is_not_proved() {
-    let world = world_with_archive();
+    let world = World::with_archive();
     world.rst(["build", "small"]).exits(0);
-    let (archive, unpacked) = (in_dist(&world, ".tar.gz"), world.path("unpacked"));
+    let (archive, unpacked) = (world.in_dist(".tar.gz"), world.path("unpacked"));
     world.rst(["prove", archive.to_str().unwrap()]).exits(0);
 
     fs::create_dir(&unpacked).unwrap();

@@ -26,18 +26,6 @@ fn verify(world: &World, arguments: &[&str]) -> Run {
     world.rst([&["verify", "--key", key("public.pem").to_str().unwrap()], arguments].concat())
 }
 
-/// A clean clone, which is what is released from.
-fn committed(world: &World) {
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../release.toml"), world.project().join("release.toml"))
-        .unwrap();
-    world.write(".gitignore", "/dist/\n/release/\n");
-    for arguments in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=all"]] {
-        let identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
-        let status = Command::new("git").args(identity).args(arguments).current_dir(world.project()).status().unwrap();
-        assert!(status.success(), "git {arguments:?}");
-    }
-}
-
 fn small_world() -> World {
     let world = World::new();
     world.source("skopeo", &["https://example.org/skopeo-{version}.tar.gz".to_owned()]);
@@ -48,7 +36,7 @@ fn small_world() -> World {
     let lock =
         format!("[[source]]\nname = \"skopeo\"\nversion = \"1.22.0\"\ntree = \"{digest}\"\n\n[[source.origin]]\n");
     world.write("build/lock.toml", &(lock + &origin));
-    committed(&world);
+    world.commit_all();
     world
 }
 
@@ -159,7 +147,7 @@ fn what_is_released_of_other_parts_is_due_as_the_next_revision() {
 #[ignore = "builds skopeo for both platforms: make test runs it"]
 fn a_release_is_a_folder_that_anyone_can_check() {
     let world = World::of_this_project();
-    committed(&world);
+    world.commit_all();
     let platforms = ["--platform", "linux/amd64", "--platform", "linux/arm64"];
     world.rst([&["build", "skopeo", "--for-release"], &platforms[..]].concat()).exits(0);
     // Built for one platform alone, it is the same.

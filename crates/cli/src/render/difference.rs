@@ -16,7 +16,7 @@ pub fn rebuilt(all: &[Rebuilt], kept: Option<&Path>, format: Format) -> Result<(
         return json(&serde_json::json!({ "event": "rebuilt", "archives": all, "kept": kept }));
     }
     for one in all {
-        print!("{}", words(one));
+        print!("{}", words(one, kept.is_some()));
     }
     if let Some(folder) = kept {
         println!("\nwhat was built is left in {}", folder.display());
@@ -29,13 +29,14 @@ pub fn differences(one: &Rebuilt, format: Format) -> Result<(), CommandError> {
     match format {
         Format::Json => json(&serde_json::json!({ "event": "compared", "archive": one })),
         Format::Human => {
-            print!("{}", words(one));
+            print!("{}", words(one, true));
             Ok(())
         }
     }
 }
 
-fn words(one: &Rebuilt) -> String {
+/// `stays`: whether the second archive is there afterwards.
+fn words(one: &Rebuilt, stays: bool) -> String {
     let name = one.archive.display();
     if one.identical {
         return format!("{name}: identical, SHA-256 {}\n", one.sha256);
@@ -46,7 +47,10 @@ fn words(one: &Rebuilt) -> String {
             false => format!("{name}: the same files; the tar's own headers differ (order, owners, times)\n"),
         };
     };
-    let mut text = format!("{name}: {} files differ, first {}\n", one.differences.len(), first.path);
+    let mut text = match one.differences.len() {
+        1 => format!("{name}: one file differs, {}\n", first.path),
+        count => format!("{name}: {count} files differ, first {}\n", first.path),
+    };
     text.push_str(&detail(first));
     for other in one.differences.iter().skip(1).take(NAMED) {
         let _ = writeln!(text, "  then     {}", other.path);
@@ -55,8 +59,10 @@ fn words(one: &Rebuilt) -> String {
     if more > 0 {
         let _ = writeln!(text, "  and {more} more");
     }
-    let again = one.again.display();
-    let _ = writeln!(text, "  to see all: diffoscope {name} {again}");
+    let _ = match stays {
+        true => writeln!(text, "  to see all: diffoscope {:?} {:?}", one.archive, one.again),
+        false => writeln!(text, "  to see all: the same with --keep, and diffoscope on both"),
+    };
     text
 }
 
