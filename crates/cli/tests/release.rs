@@ -40,6 +40,19 @@ fn small_world() -> World {
     world
 }
 
+/// An index, with these releases between its braces.
+fn index(number: u64, expires: &str, releases: &str) -> String {
+    format!(
+        r#"{{"format":1,"number":{number},"made":"2026-01-01T00:00:00Z","expires":"{expires}","minimumSecure":{{}},"releases":{{{releases}}}}}"#
+    )
+}
+
+/// skopeo's release made of these parts, for [`index`].
+fn skopeo(parts: &str) -> String {
+    let record = format!(r#"{{"sha256":"{}","size":1}}"#, "0".repeat(64));
+    format!(r#""skopeo-v1.22.0":{{"parts":{parts},"archives":{{}},"record":{record}}}"#)
+}
+
 #[test]
 fn all_that_was_not_built_is_named_at_once() {
     let world = small_world();
@@ -62,17 +75,14 @@ fn what_is_no_tool_and_what_is_no_commit_is_refused() {
 #[test]
 fn an_old_or_replayed_index_is_refused_though_it_is_signed() {
     let world = World::new();
-    let index = |expires: &str| {
-        let text = format!(
-            r#"{{"format":1,"number":7,"made":"2026-01-01T00:00:00Z","expires":"{expires}","minimumSecure":{{}},"releases":{{}}}}"#
-        );
-        world.write("index.json", &text);
+    let signed = |expires: &str| {
+        world.write("index.json", &index(7, expires, ""));
         by_key(&world, &["sign", "index.json"]).exits(0);
     };
-    index("2100-01-01T00:00:00Z");
+    signed("2100-01-01T00:00:00Z");
     verify(&world, &["index.json", "--seen", "7"]).exits(0);
     verify(&world, &["index.json", "--seen", "8"]).exits(6).tells("expected number 8 or a later one, found 7");
-    index("2026-01-15T00:00:00Z");
+    signed("2026-01-15T00:00:00Z");
     verify(&world, &["index.json"]).exits(6).tells("it has expired: it was good until 2026-01-15T00:00:00Z");
     world.write("index.json", "{}");
     verify(&world, &["index.json"]).exits(6).tells("wrong digest");
@@ -83,11 +93,8 @@ fn an_old_or_replayed_index_is_refused_though_it_is_signed() {
 #[test]
 fn an_index_is_renewed_before_or_after_it_expires() {
     let world = small_world();
-    let release = r#"{"parts":{},"archives":{},"record":{"sha256":"0","size":1}}"#.replace('0', &"0".repeat(64));
-    let expired = format!(
-        r#"{{"format":1,"number":7,"made":"2026-01-01T00:00:00Z","expires":"2026-01-15T00:00:00Z","minimumSecure":{{}},"releases":{{"skopeo-v1.22.0":{release}}}}}"#
-    );
-    world.write("index.json", &expired);
+    let numbered = |number| index(number, "2026-01-15T00:00:00Z", &skopeo("{}"));
+    world.write("index.json", &numbered(7));
     by_key(&world, &["sign", "index.json"]).exits(0);
     let public = key("public.pem");
     let renew = |more: &[&str]| {
@@ -113,19 +120,15 @@ fn an_index_is_renewed_before_or_after_it_expires() {
     world.write("release/index/notes.txt", "mine");
     publish(&["--unsigned"]).exits(2).tells("release/index is no release: failed to open file");
     renew(&["--dry-run"]).exits(2).tells("is left as it is");
-    world.write("index.json", &expired.replace("\"number\":7", "\"number\":9"));
+    world.write("index.json", &numbered(9));
     renew(&["--dry-run"]).exits(6).tells("wrong digest");
 }
 
 #[test]
 fn what_is_released_of_other_parts_is_due_as_the_next_revision() {
     let world = small_world();
-    let release = r#"{"parts":{"skopeo":"1.22.0","go":"1.26.8"},"archives":{},"record":{"sha256":"0","size":1}}"#;
-    let release = release.replace("\"0\"", &format!("{:?}", "0".repeat(64)));
-    let index = format!(
-        r#"{{"format":1,"number":1,"made":"2026-01-01T00:00:00Z","expires":"2100-01-01T00:00:00Z","minimumSecure":{{}},"releases":{{"skopeo-v1.22.0":{release}}}}}"#
-    );
-    world.write("index.json", &index);
+    let released = skopeo(r#"{"skopeo":"1.22.0","go":"1.26.8"}"#);
+    world.write("index.json", &index(1, "2100-01-01T00:00:00Z", &released));
     by_key(&world, &["sign", "index.json"]).exits(0);
     let public = key("public.pem");
     let revise = |more: &[&str]| {

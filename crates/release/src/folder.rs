@@ -138,16 +138,7 @@ impl Making<'_> {
             // Nothing is removed that is no release.
             Record::read(to)?;
         }
-        let part = to.with_added_extension("part");
-        if part.exists() {
-            fs::remove_dir_all(&part)?;
-        }
-        fs::create_dir_all(&part)?;
-        let record = self.fill(&part, manifests, signer)?;
-        if to.exists() {
-            fs::remove_dir_all(to)?;
-        }
-        fs::rename(&part, to)?;
+        let record = whole(to, |part| self.fill(part, manifests, signer))?;
         Ok(Made { folder: to.to_owned(), record })
     }
 
@@ -283,6 +274,21 @@ impl Making<'_> {
         signer.statement(&folder.join(PROVENANCE))?;
         Ok(())
     }
+}
+
+/// Fills a folder beside `to`, and puts it in its place: it is there whole or not at all.
+pub(crate) fn whole<T>(to: &Path, fill: impl FnOnce(&Path) -> Result<T, ReleaseError>) -> Result<T, ReleaseError> {
+    let part = to.with_added_extension("part");
+    if part.exists() {
+        fs::remove_dir_all(&part)?;
+    }
+    fs::create_dir_all(&part)?;
+    let filled = fill(&part)?;
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::rename(&part, to)?;
+    Ok(filled)
 }
 
 /// By a link where the file system can, since archives are large.

@@ -7,7 +7,10 @@ use fs_err as fs;
 use rst_model::Releases;
 use rst_sign::Signer;
 
-use crate::{INDEX, Index, IndexFiles, ReleaseError, folder::pretty};
+use crate::{
+    INDEX, Index, IndexFiles, ReleaseError,
+    folder::{pretty, whole},
+};
 
 /// Makes the folder `to`, in place of one that has an index alone, with the next index after this one. It is there
 /// whole or not at all.
@@ -22,20 +25,14 @@ pub fn renew(
         let reason = format!("it has more than {INDEX}, and is left as it is");
         return Err(ReleaseError::NoRelease { folder: to.to_owned(), reason });
     }
-    let part = to.with_added_extension("part");
-    if part.exists() {
-        fs::remove_dir_all(&part)?;
-    }
-    fs::create_dir_all(&part)?;
     let index = before.next(None, releases, now)?;
-    let path = part.join(INDEX);
-    fs::write(&path, pretty(&index))?;
-    if let Some(signer) = signer {
-        signer.file(&path)?;
-    }
-    if to.exists() {
-        fs::remove_dir_all(to)?;
-    }
-    fs::rename(&part, to)?;
+    whole(to, |part| {
+        let path = part.join(INDEX);
+        fs::write(&path, pretty(&index))?;
+        if let Some(signer) = signer {
+            signer.file(&path)?;
+        }
+        Ok(())
+    })?;
     Ok(index)
 }
