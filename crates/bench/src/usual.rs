@@ -36,7 +36,7 @@ const PACKAGES: [&str; 19] = [
     "libsystemd-dev",
     "libglib2.0-dev",
     "libfuse3-dev",
-    "libjson-c-dev",
+    "libyajl-dev",
     "iproute2",
 ];
 
@@ -96,7 +96,10 @@ fn usual(root: &DebianRoot, tree: &Path, name: &str, build: &str) -> Outcome<(f6
     // time: the shell's, which counts children.
     let script = format!("cd {at} && {{ {build} ; }} >/dev/null 2>/log-{name} && times >/times-{name}");
     let begun = Instant::now();
-    succeed(root.world().args(["bash", "-c", &script]))?;
+    if let Err(error) = succeed(root.world().args(["bash", "-c", &script])) {
+        let log = fs_err::read_to_string(root.outside(&format!("/log-{name}"))).unwrap_or_default();
+        return Err(format!("{name}, as usual: {error}\n{log}").into());
+    }
     let seconds = begun.elapsed().as_secs_f64();
     let times = fs_err::read_to_string(root.outside(&format!("/times-{name}")))?;
     // The second line is of the children: user and system, each as 0m1.234s.
