@@ -125,10 +125,6 @@ impl Assembled {
         let tree = lay_out(factory, &contents)?;
         Ok(Self { wanted: wanted.clone(), tool: tool.clone(), tree, manifest, sbom, outputs: listed })
     }
-
-    pub(crate) fn file_name(&self, ending: &str) -> String {
-        format!("{}-{}{ending}", self.wanted.variant, self.wanted.platform.dashed())
-    }
 }
 
 struct Contents {

@@ -41,7 +41,7 @@ impl Assembled {
                 entries.push(ArchiveEntry { path: named(&format!("{top}/{path}"))?, content, executable: true });
             }
         }
-        put(factory, entries, &folder.join(self.file_name(".debug.tar.zst")))
+        put(factory, entries, &folder.join(self.manifest.file_name(".debug.tar.zst")))
     }
 }
 

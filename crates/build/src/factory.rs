@@ -10,7 +10,7 @@ use std::{
 
 use rst_fetch::Fetcher;
 use rst_model::{
-    Action, Digest, Platform,
+    Action, Digest, Platform, archive_name,
     event::{Event, Planned, Reporter, Step},
     recipe::Driver,
 };
@@ -351,7 +351,7 @@ impl Factory<'_> {
         let outputs = results.lock().expect("no task panics while holding it").clone();
         let listings = listings.lock().expect("no task panics while holding it").clone();
         let begun = Instant::now();
-        let archive = format!("{}-{}", wanted.variant, wanted.platform.dashed());
+        let archive = archive_name(&wanted.variant, wanted.platform);
         self.reporter.event(Event::Packing { archive: archive.clone() });
         let assembled = Assembled::make(self, graph, wanted, &outputs, &listings)?;
         assembled.prove(self)?;

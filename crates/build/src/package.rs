@@ -46,7 +46,7 @@ impl Assembled {
         }
         let pack = &|(compression, ending): (Compression, &str)| -> Result<_, BuildError> {
             let blob = self.pack(factory, compression)?;
-            let path = folder.join(self.file_name(ending));
+            let path = folder.join(self.manifest.file_name(ending));
             if compression == Compression::Zstd {
                 self.within_budget(factory, fs::metadata(factory.store.blob_path(blob))?.len())?;
             }
@@ -61,7 +61,9 @@ impl Assembled {
         // What tries things out has it in the archive.
         if !factory.settings.draft {
             for (ending, text) in [(".cdx.json", &self.sbom.cyclonedx), (".spdx.json", &self.sbom.spdx)] {
-                files.push(factory.leave(&folder.join(self.file_name(ending)), |part| Ok(fs::write(part, text)?))?);
+                files.push(
+                    factory.leave(&folder.join(self.manifest.file_name(ending)), |part| Ok(fs::write(part, text)?))?,
+                );
             }
         }
         if factory.settings.for_release {
@@ -73,7 +75,7 @@ impl Assembled {
 
     fn within_budget(&self, factory: &Factory, size: u64) -> Result<(), BuildError> {
         match factory.project.archives[&self.wanted.variant].exceeded(self.wanted.platform.arch, size) {
-            Some(budget) => Err(BuildError::Budget { archive: self.file_name(".tar.zst"), size, budget }),
+            Some(budget) => Err(BuildError::Budget { archive: self.manifest.file_name(".tar.zst"), size, budget }),
             None => Ok(()),
         }
     }

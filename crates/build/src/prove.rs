@@ -30,7 +30,7 @@ impl Assembled {
         if !report.passed() {
             let lines: Vec<_> = report.failures().map(|failure| failure.to_string()).collect();
             return Err(BuildError::Proof {
-                archive: self.file_name(""),
+                archive: self.manifest.file_name(""),
                 failed: lines.len(),
                 claims: report.claims(),
                 lines,

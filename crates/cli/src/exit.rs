@@ -95,6 +95,7 @@ fn rebuild(error: &RebuildError) -> Exit {
         RebuildError::Packed(error) => packed(error),
         RebuildError::NotFromSources { .. } | RebuildError::NoCommit { .. } => Exit::Source,
         RebuildError::NoSources(_)
+        | RebuildError::NoSuchDraft(_)
         | RebuildError::OtherRecipes { .. }
         | RebuildError::Project(_)
         | RebuildError::Graph(_) => Exit::Usage,

@@ -26,6 +26,9 @@ fn an_archive_is_the_same_where_all_is_otherwise() {
     let run = rebuild(&world, &[]).exits(0);
     assert!(run.stdout.contains(": identical, SHA-256 "), "{run}");
     rebuild(&world, &["--processors", "1", "--jobs", "5"]).exits(0);
+    let renamed = world.path("hello (1).tar.gz");
+    fs::copy(world.in_dist(".tar.gz"), &renamed).unwrap();
+    world.rst(["rebuild", renamed.to_str().unwrap()]).exits(0);
     let run = rebuild(&world, &["--on-disk"]).exits(0);
     run.tells("the store is on disk: whether the order of files matters is not seen");
     let left: Vec<_> = fs::read_dir(world.path("temporary")).unwrap().collect();
@@ -73,6 +76,7 @@ fn what_differs_is_shown_with_who_made_it() {
 fn what_cannot_be_built_again_is_told_before_anything_is() {
     let world = built();
     rebuild(&world, &["--commit", "no-such-commit"]).exits(3).tells("no-such-commit");
+    rebuild(&world, &["--draft"]).exits(2).tells("a draft is a .tar.zst alone");
     rebuild(&world, &["--root", "nowhere"]).exits(1).tells("nowhere");
     world.replace("build/archives.toml", "a test", "another");
     world.replace("build/recipes/hello.toml", "share/hello", "share/hullo");

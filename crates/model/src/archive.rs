@@ -88,10 +88,20 @@ impl Manifest {
         RelPath::new(&format!("share/rst/{tool}.manifest.json")).expect("a plain name")
     }
 
+    /// What its archive is called, with an ending: `podman-full-linux-amd64.tar.zst`.
+    pub fn file_name(&self, ending: &str) -> String {
+        archive_name(&self.variant, self.platform) + ending
+    }
+
     /// Where the CycloneDX bill of materials lies beside it.
     pub fn sbom_path(tool: &str) -> RelPath {
         RelPath::new(&format!("share/rst/{tool}.cdx.json")).expect("a plain name")
     }
+}
+
+/// What the files of an archive are called, without their endings: `podman-full-linux-amd64`.
+pub fn archive_name(variant: &str, platform: Platform) -> String {
+    format!("{variant}-{}", platform.dashed())
 }
 
 /// A pinned source, or an image.

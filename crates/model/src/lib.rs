@@ -20,7 +20,7 @@ mod tree;
 mod version;
 
 pub use action::{Action, CacheMount, Collect, Command, Step};
-pub use archive::{Archives, Manifest, ManifestComponent, ManifestFile, ManifestSource, Variant};
+pub use archive::{Archives, Manifest, ManifestComponent, ManifestFile, ManifestSource, Variant, archive_name};
 pub use cancel::Cancel;
 pub use carried::{Carried, VersionPattern};
 pub use digest::{Digest, DigestError, Hasher};

@@ -32,6 +32,10 @@ pub enum RebuildError {
         /// What is the matter.
         reason: String,
     },
+    /// A draft is packed in one way only.
+    #[error("{} is no draft: a draft is a .tar.zst alone", .0.display())]
+    #[diagnostic(help("without --draft it is built again as it was released"))]
+    NoSuchDraft(PathBuf),
     /// Its commit is not here.
     #[error("commit {commit} cannot be had from {}: {reason}", .root.display())]
     #[diagnostic(help(

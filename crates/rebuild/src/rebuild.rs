@@ -9,7 +9,7 @@ use std::{
 use fs_err as fs;
 use rst_archive::{Format, Limits, Packed, same_tar};
 use rst_build::{Project, unlike};
-use rst_model::{Cancel, Digest, Hasher, Platform};
+use rst_model::{Cancel, Digest, Hasher, Manifest, Platform};
 use serde::Serialize;
 
 use crate::{
@@ -112,7 +112,8 @@ impl Rebuild {
         for (number, archive) in self.archives.iter().enumerate() {
             let packed = Packed::open(archive, &scratch.join(format!("archive-{number}")))?;
             is_from_sources(archive, &packed)?;
-            opened.push((archive, packed));
+            let name = packed.manifest.file_name(self.ending(archive)?);
+            opened.push((archive, packed, name));
         }
         let folder = scratch.join(FOLDER);
         fs::create_dir(&folder)?;
@@ -126,7 +127,7 @@ impl Rebuild {
             }
         };
         let here = Project::find(&project)?;
-        for (archive, packed) in &opened {
+        for (archive, packed, _) in &opened {
             let unlike = unlike(&here, &packed.manifest)?;
             if !unlike.is_empty() {
                 let archive = archive.display().to_string();
@@ -134,7 +135,8 @@ impl Rebuild {
             }
         }
         let dist = folder.join("dist");
-        match self.elsewhere(&folder, &project, &global, &opened, &dist).go(cancel)? {
+        let manifests = opened.iter().map(|(_, packed, _)| &packed.manifest);
+        match self.elsewhere(&folder, &project, &global, manifests, &dist).go(cancel)? {
             Ended::Code(0) => {}
             Ended::Code(code) => return Err(RebuildError::Failed { code }),
             Ended::Interrupted => return Err(RebuildError::Interrupted),
@@ -145,9 +147,8 @@ impl Rebuild {
             Mark { what: "user", text: ID.to_string() },
             Mark { what: "folder", text: FOLDER.to_owned() },
         ];
-        let compared = opened.into_iter().enumerate().map(|(number, (archive, packed))| {
+        let compared = opened.into_iter().enumerate().map(|(number, (archive, packed, name))| {
             let tool = here.archives[&packed.manifest.variant].tool.get_ref().clone();
-            let name = archive.file_name().unwrap_or_default();
             let again = here.dist(&dist, &tool, &packed.manifest.version).join(name);
             let rebuilt = compared(archive, &packed, again, &scratch.join(format!("again-{number}")), &marks)?;
             Ok(if self.options.build_root.is_some() { rebuilt.but_for_its_record() } else { rebuilt })
@@ -155,12 +156,21 @@ impl Rebuild {
         compared.collect()
     }
 
-    fn elsewhere(
+    /// How the name ends of what is built to be compared with an archive, whatever the archive is called now.
+    fn ending(&self, archive: &Path) -> Result<&'static str, RebuildError> {
+        match Format::of(&archive.display().to_string()) {
+            Some(Format::TarGz) if self.options.draft => Err(RebuildError::NoSuchDraft(archive.to_owned())),
+            Some(Format::TarGz) => Ok(".tar.gz"),
+            _ => Ok(".tar.zst"),
+        }
+    }
+
+    fn elsewhere<'a>(
         &self,
         folder: &Path,
         project: &Path,
         global: &[String],
-        archives: &[(&PathBuf, Packed)],
+        manifests: impl Iterator<Item = &'a Manifest>,
         dist: &Path,
     ) -> Elsewhere {
         let memory = folder.join("memory");
@@ -175,8 +185,7 @@ impl Rebuild {
         env.insert("HOME".to_owned(), text(&folder.join("home")));
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let mut wanted: BTreeMap<Platform, BTreeSet<String>> = BTreeMap::new();
-        for (_, packed) in archives {
-            let manifest = &packed.manifest;
+        for manifest in manifests {
             let request = format!("{}@{}", manifest.variant, manifest.version);
             wanted.entry(manifest.platform).or_default().insert(request);
         }

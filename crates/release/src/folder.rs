@@ -8,7 +8,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use fs_err as fs;
-use rst_model::{Arch, Archives, Lock, Manifest, ManifestComponent, Platform, Releases, Tag, Version, recipe::Book};
+use rst_model::{
+    Arch, Archives, Lock, Manifest, ManifestComponent, Platform, Releases, Tag, Version, archive_name, recipe::Book,
+};
 use rst_sign::{Release, Signer, TRUSTED_ROOT};
 
 use crate::{
@@ -48,7 +50,7 @@ impl Wanted {
 
     /// `podman-full-linux-amd64` and this ending.
     pub fn file(&self, ending: &str) -> String {
-        format!("{}-{}{ending}", self.variant, self.platform.dashed())
+        archive_name(&self.variant, self.platform) + ending
     }
 
     /// The name of the archive that is proved and tried.
