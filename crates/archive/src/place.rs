@@ -43,6 +43,24 @@ impl<'a> Placer<'a> {
         Self { top, limits, rules, entries: 0, bytes: 0, files, links, own }
     }
 
+    /// Over what is there: its links are taken up, and made again in the end.
+    pub(crate) fn over(top: &'a Path, limits: Limits) -> Result<Self, UnpackError> {
+        let mut placer = Self::new(top, limits, Rules::Layers);
+        for entry in walkdir::WalkDir::new(top).min_depth(1) {
+            let entry = entry.map_err(io::Error::from)?;
+            let below = entry.path().strip_prefix(top).expect("below the top");
+            let Some(path) = checked(below.as_os_str().as_encoded_bytes())? else { continue };
+            if entry.path_is_symlink() {
+                let target = fs::read_link(entry.path())?;
+                fs::remove_file(entry.path())?;
+                placer.link(&path, target.as_os_str().as_encoded_bytes())?;
+            } else if entry.file_type().is_file() {
+                placer.files.insert(path);
+            }
+        }
+        Ok(placer)
+    }
+
     /// What comes from now on lies above what is there.
     pub(crate) fn begin_layer(&mut self) {
         self.own.clear();

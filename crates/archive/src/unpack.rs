@@ -82,7 +82,15 @@ pub fn unpack(archive: &Path, format: Format, to: &Path, limits: Limits) -> Resu
 /// Unpacks an image's layers over one another, the lowest first, into a folder which is made or is empty.
 pub fn unpack_layers(layers: &[(PathBuf, Format)], to: &Path, limits: Limits) -> Result<(), UnpackError> {
     expect_empty(to)?;
-    let mut placer = Placer::new(to, limits, Rules::Layers);
+    place_layers(layers, Placer::new(to, limits, Rules::Layers))
+}
+
+/// Unpacks layers over a folder's content, which may be an enemy's too.
+pub fn unpack_over(layers: &[(PathBuf, Format)], to: &Path, limits: Limits) -> Result<(), UnpackError> {
+    place_layers(layers, Placer::over(to, limits)?)
+}
+
+fn place_layers(layers: &[(PathBuf, Format)], mut placer: Placer) -> Result<(), UnpackError> {
     for (layer, format) in layers {
         placer.begin_layer();
         // They mean what lies below, wherever among a layer's own entries they stand.

@@ -86,12 +86,12 @@ impl Assembled {
             let built = built.map(|tool| (&tool.component.name, &tool.sources.own));
             for (tool, source) in node.sources.tools.iter().chain(built) {
                 let (version, tree) = (source.locked.version.clone(), source.locked.tree);
-                let source = ManifestSource { version, tree, image: None };
+                let source = ManifestSource { version, tree, image: None, packages: BTreeMap::new() };
                 manifest.toolchain.insert(tool.clone(), source);
             }
             if let Toolchain::Gcc(gcc) = &node.toolchain {
                 let (version, image) = (gcc.version.clone(), Some(gcc.image.clone()));
-                let source = ManifestSource { version, tree: gcc.tree, image };
+                let source = ManifestSource { version, tree: gcc.tree, image, packages: gcc.packages.clone() };
                 manifest.toolchain.insert(node.toolchain.name().to_owned(), source);
             }
             for (path, kind) in factory.store.listing(output)?.iter() {

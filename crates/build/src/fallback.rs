@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rst_model::{ImagePlace, Platform, event::Event};
+use rst_model::{Platform, ToolchainImage, event::Event};
 
 use crate::{
     error::BuildError,
@@ -19,9 +19,9 @@ pub enum Choice {
     #[default]
     Zig,
     /// The GCC of an image.
-    Container(ImagePlace),
+    Container(ToolchainImage),
     /// Zig, and where it fails the GCC of an image.
-    Auto(ImagePlace),
+    Auto(ToolchainImage),
 }
 
 impl Factory<'_> {
@@ -71,8 +71,8 @@ impl Factory<'_> {
         }
     }
 
-    fn gcc(&self, image: &ImagePlace) -> Result<Arc<Gcc>, BuildError> {
-        let image = self.fetcher.image(image)?;
+    fn gcc(&self, image: &ToolchainImage) -> Result<Arc<Gcc>, BuildError> {
+        let image = self.fetcher.toolchain_image(image)?;
         let slots = Slots::new(self.store, self.settings.jobs)?;
         Ok(Arc::new(Gcc::of(&image, &self.executor(&slots))?))
     }

@@ -192,7 +192,7 @@ fn of_image(gcc: &Gcc, runtime: &Runtime) -> (PartId, Part) {
         purl: rst_sbom::of_generic(runtime.name, version.as_str()),
         origin: Origin::Delivered { sha256: vec![gcc.image.digest], h1: Vec::new(), url: None },
         patches: BTreeSet::new(),
-        within: Some(format!("the container image {}", gcc.image)),
+        within: Some(gcc.whole()),
         links: BTreeSet::new(),
     };
     // Another than Zig's, which may be in other programs of the archive.

@@ -8,7 +8,7 @@ use std::{
 use fs_err as fs;
 use miette::Diagnostic;
 use rst_model::{
-    Archives, Carried, Digest, ImagePlace, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, Version,
+    Archives, Carried, Digest, Lock, LockedSource, Origin, Place, RelPath, Releases, Revision, ToolchainImage, Version,
     names,
     recipe::{Book, OwnSource, RecipeError},
     toml_file::{self, SyntaxError},
@@ -30,7 +30,7 @@ pub struct Project {
     /// Code of others that sources have within themselves.
     pub carried: Vec<Carried>,
     /// What `--toolchain container` builds with, unless told otherwise.
-    pub image: Option<ImagePlace>,
+    pub image: Option<ToolchainImage>,
     /// `build/etc/FOLDER/`: file → text and whether it is executable, per folder.
     pub etc: BTreeMap<String, BTreeMap<RelPath, EtcFile>>,
 }
@@ -238,18 +238,13 @@ fn read_carried(root: &Path, book: &Book) -> Result<Vec<Carried>, ProjectError> 
     toml_file::parse::<File>(&text)?.carried.into_iter().map(checked).collect()
 }
 
-fn read_image(root: &Path) -> Result<Option<ImagePlace>, ProjectError> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Toolchain {
-        image: ImagePlace,
-    }
+fn read_image(root: &Path) -> Result<Option<ToolchainImage>, ProjectError> {
     let path = root.join(TOOLCHAIN);
     if !path.exists() {
         return Ok(None);
     }
     let text = toml_file::named(TOOLCHAIN, fs::read_to_string(path)?);
-    Ok(Some(toml_file::parse::<Toolchain>(&text)?.image))
+    Ok(Some(toml_file::parse(&text)?))
 }
 
 fn read_etc(etc: &Path) -> Result<BTreeMap<String, BTreeMap<RelPath, EtcFile>>, ProjectError> {

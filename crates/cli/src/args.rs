@@ -345,7 +345,7 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value_t, value_name = "WHICH", conflicts_with = "no_sandbox")]
     pub toolchain: Toolchain,
     /// The image: HOST/REPOSITORY@sha256:DIGEST, oci:FOLDER, oci-archive:FILE or docker-archive:FILE [default: the one
-    /// in build/toolchain.toml]
+    /// in build/toolchain.toml, with the packages there]
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<ImagePlace>,
     /// Where archives go

@@ -152,8 +152,8 @@ fn fetch(error: &FetchError) -> Exit {
 
 fn image(error: &ImageError) -> Exit {
     match error {
-        ImageError::NotHad { .. } => Exit::Source,
-        ImageError::WrongDigest { .. } => Exit::Digest,
+        ImageError::NotHad { .. } | ImageError::NoPackages { .. } => Exit::Source,
+        ImageError::WrongDigest { .. } | ImageError::NotAsSigned { .. } => Exit::Digest,
         ImageError::OtherMachine { .. } => Exit::Usage,
         ImageError::Cancelled => Exit::Interrupted,
         ImageError::NoSpace { .. } => Exit::Failed,

@@ -4,53 +4,21 @@
 mod fixture;
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
 use fixture::{
     Run, World,
-    archive::{file, program, tar},
-    image::Image,
+    alpine::Repository,
+    archive::{file, tar},
+    image::{GCC, Image, layers},
     process::wait_for,
     server::Server,
-    toolchain::{PROGRAMS, programs},
 };
 use fs_err as fs;
 use serde_json::Value;
-
-/// As much of a compiler as is asked about; what it makes holds the text of what it was made from.
-const GCC: &str = r#"#!/bin/sh
-out=/dev/stdout inputs=
-for argument do
-  case $argument in
-    -dumpmachine) echo x86_64-alpine-linux-musl; exit ;;
-    -dumpfullversion) echo 14.2.0; exit ;;
-  esac
-done
-while [ $# -gt 0 ]; do
-  case $1 in
-    -o) out=$2; shift ;;
-    -E) cat; exit ;;
-    check.c) printf '#!/bin/sh\necho runs\n' >check; chmod +x check; exit ;;
-    -*) ;;
-    *) inputs="$inputs $1" ;;
-  esac
-  shift
-done
-{ echo by GCC; cat $inputs; } >"$out"
-"#;
-const AR: &str = "#!/bin/sh\nshift\nout=$1\nshift\ncat \"$@\" >\"$out\"\n";
-
-/// The layers of an image that has such a compiler, if it is named.
-fn layers(gcc: Option<&str>) -> Vec<Vec<u8>> {
-    let names = [&PROGRAMS[..], &["sed", "head", "uname", "chmod"]].concat();
-    let below = [programs(&names), vec![program("usr/bin/gone", "x"), program("usr/bin/ar", AR)]].concat();
-    let links = ["bin", "lib", "lib64"].map(|name| fixture::archive::link(name, &format!("usr/{name}")));
-    let above = [vec![file("usr/bin/.wh.gone", "")], links.to_vec()].concat();
-    let compiler = gcc.map(|text| program("usr/bin/gcc", text));
-    vec![tar(&below), tar(&[above, Vec::from_iter(compiler)].concat())]
-}
 
 /// A component that Zig can compile, unless its text says BROKEN.
 fn world(text: &str) -> World {
@@ -172,8 +140,8 @@ fn what_zig_fails_at_gcc_builds_if_asked_and_the_manifest_says_so() {
     assert_eq!(manifest["toolchain"].as_object().unwrap().len(), 1);
 }
 
-/// What is in the image of Debian's: the build root's tools, and a compiler.
-const PACKAGES: [&str; 23] = [
+/// What is in the image of Debian's: the build root's tools.
+const TOOLS: [&str; 20] = [
     "base-files",
     "dash",
     "bash",
@@ -194,14 +162,13 @@ const PACKAGES: [&str; 23] = [
     "python3-minimal",
     "libpython3-stdlib",
     "ninja-build",
-    "musl-tools",
-    "linux-libc-dev",
-    "gcc",
 ];
+/// And what is laid over it.
+const COMPILER: [&str; 3] = ["musl-tools", "linux-libc-dev", "gcc"];
 
-/// Makes it, without running anything in it: so its one alternative has to be made too.
-fn debian(folder: &Path) -> Image {
-    let include = format!("--include={}", PACKAGES.join(","));
+/// The root of some packages, made without running anything in it: so its one alternative has to be made too.
+fn debian(folder: &Path, packages: &[&str]) -> Vec<u8> {
+    let include = format!("--include={}", packages.join(","));
     let hook = "mkdir -p \"$1\"/etc/alternatives; ln -s /usr/bin/mawk \"$1\"/etc/alternatives/awk; \
                 ln -s /etc/alternatives/awk \"$1\"/usr/bin/awk";
     let tar = folder.join("debian.tar");
@@ -213,7 +180,26 @@ fn debian(folder: &Path) -> Image {
     succeeds(mmdebstrap.arg("trixie").arg(&tar));
     let layer = fs::read(&tar).unwrap();
     fs::remove_file(tar).unwrap();
-    Image::new(vec![layer])
+    layer
+}
+
+/// What one archive has beside all that another has: files and links.
+fn beside(all: &[u8], without: &[u8]) -> Vec<u8> {
+    let (mut there, mut archive) = (tar::Archive::new(without), tar::Archive::new(all));
+    let there: BTreeSet<_> = there.entries().unwrap().map(|entry| entry.unwrap().path_bytes().into_owned()).collect();
+    let mut rest = tar::Builder::new(Vec::new());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (mut header, path) = (entry.header().clone(), entry.path().unwrap().into_owned());
+        if there.contains(&*entry.path_bytes()) || header.entry_type().is_dir() {
+            continue;
+        }
+        match entry.link_name().unwrap() {
+            Some(target) => rest.append_link(&mut header, path, target).unwrap(),
+            None => rest.append_data(&mut header, path, &mut entry).unwrap(),
+        }
+    }
+    rest.into_inner().unwrap()
 }
 
 #[track_caller]
@@ -278,7 +264,12 @@ fn debians_gcc_builds_all_that_is_in_c_and_skopeo_and_a_container_runs() {
     let world = World::of_this_project();
     let archives = fs::read_to_string(world.project().join("build/archives.toml")).unwrap();
     world.write("build/archives.toml", &(archives + ARCHIVE));
-    let image = debian(&world.path("tools"));
+    let tools = debian(&world.path("tools"), &TOOLS);
+    let compiler = beside(&debian(&world.path("tools"), &[&TOOLS[..], &COMPILER].concat()), &tools);
+    let (server, mut repository) = (Server::new(), Repository::new());
+    repository.add("compiler", "14-r0", &[], &compiler);
+    repository.serve(&server);
+    let image = Image::new(vec![tools, tar(&repository.trusted(&server))]);
     let layout = image.lay_out(&world.path("layout"));
     let registry = Registry::start(&world.path("tools"));
 
@@ -293,7 +284,8 @@ fn debians_gcc_builds_all_that_is_in_c_and_skopeo_and_a_container_runs() {
     copy(&skopeo, &["copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", &layout, &there]);
 
     let named = format!("{}/musl:trixie@sha256:{}", registry.place, image.digest());
-    let toolchain = ["--draft", "--toolchain", "container", "--image", &named, "--format", "json"];
+    world.write("build/toolchain.toml", &format!("image = \"{named}\"\npackages = [\"compiler\"]\n"));
+    let toolchain = ["--draft", "--toolchain", "container", "--format", "json"];
     let run = world.rst([&["build", "in-c", "skopeo"], &toolchain[..]].concat()).exits(0);
     let built = |component: &str| world.store().join("trees").join(run.output(component));
     let skopeo = built("skopeo").join("bin/skopeo");

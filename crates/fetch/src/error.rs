@@ -113,6 +113,9 @@ pub(crate) enum OriginError {
     OtherMachine { found: String },
     #[error("{0}")]
     Reason(String),
+    /// A signature, or a digest that something signed names, is of something else.
+    #[error("{0}")]
+    NotAsSigned(String),
     #[error("interrupted")]
     Cancelled,
     #[error(transparent)]
@@ -126,6 +129,17 @@ pub(crate) enum OriginError {
 impl OriginError {
     pub(crate) fn reason(text: impl Into<String>) -> Self {
         OriginError::Reason(text.into())
+    }
+
+    /// The same, with what it is about.
+    pub(crate) fn of(self, what: &str) -> Self {
+        let is_no_space = self.is_no_space();
+        match self {
+            OriginError::Reason(reason) => OriginError::Reason(format!("{what}: {reason}")),
+            OriginError::NotAsSigned(reason) => OriginError::NotAsSigned(format!("{what}: {reason}")),
+            OriginError::Unpack(error) if !is_no_space => OriginError::Reason(format!("{what}: {error}")),
+            other => other,
+        }
     }
 
     /// Whether there was no room on the disk.

@@ -4,6 +4,7 @@
 //! unpacked. `origin` has one file for each kind of place; [`Fetcher::pin`] makes the lock's entries, and
 //! [`Fetcher::versions`] asks which versions there are.
 
+mod apk;
 mod client;
 mod error;
 mod http;

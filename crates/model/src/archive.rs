@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{Arch, Digest, ImageName, Platform, RelPath, Revision, Version, recipe::AllocatorChoice};
+use crate::{ApkPackage, Arch, Digest, ImageName, Platform, RelPath, Revision, Version, recipe::AllocatorChoice};
 
 /// `build/archives.toml`: variants by name (`podman-full`).
 pub type Archives = BTreeMap<String, Variant>;
@@ -114,6 +114,9 @@ pub struct ManifestSource {
     /// Of an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageName>,
+    /// What was laid over the image: name to package.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, ApkPackage>,
 }
 
 /// A component that went in, libraries included.

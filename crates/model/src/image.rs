@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, RelPath};
+use crate::{ApkRequest, Digest, RelPath};
 
 /// Where an image is to be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,17 @@ pub enum ImagePlace {
     OciArchive(PathBuf, Option<String>),
     /// What `docker save` and `podman save` write.
     DockerArchive(PathBuf),
+}
+
+/// An image with a compiler: `build/toolchain.toml`, or `--image`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolchainImage {
+    /// Where it is to be had.
+    pub image: ImagePlace,
+    /// What is laid over it, with what that needs: from the repositories that the image itself names.
+    #[serde(default)]
+    pub packages: Vec<ApkRequest>,
 }
 
 /// Which image something was made with.

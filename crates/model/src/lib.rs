@@ -3,6 +3,7 @@
 //! Nothing here touches a file, a process or the network; every other crate speaks in these types.
 
 mod action;
+mod apk;
 mod archive;
 mod cancel;
 mod carried;
@@ -20,11 +21,12 @@ mod tree;
 mod version;
 
 pub use action::{Action, CacheMount, Collect, Command, Step};
+pub use apk::{ApkPackage, ApkRequest, ApkRequestError, ApkVersion};
 pub use archive::{Archives, Manifest, ManifestComponent, ManifestFile, ManifestSource, Variant, archive_name};
 pub use cancel::Cancel;
 pub use carried::{Carried, VersionPattern};
 pub use digest::{Digest, DigestError, Hasher};
-pub use image::{ImageName, ImagePlace, ImagePlaceError};
+pub use image::{ImageName, ImagePlace, ImagePlaceError, ToolchainImage};
 pub use lock::{Lock, LockError, LockedSource, Origin, Place};
 pub use path::{PathError, RelPath};
 pub use platform::{Arch, Platform, PlatformError};

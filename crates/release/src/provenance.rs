@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rst_model::{
-    Digest, ImageName, Lock, LockedSource, Manifest, ManifestSource, Origin as SourceOrigin, Place, recipe::Book,
+    ApkPackage, Digest, ImageName, Lock, LockedSource, Manifest, ManifestSource, Origin as SourceOrigin, Place,
+    recipe::Book,
 };
 use rst_sign::Release;
 use serde_json::{Map, Value, json};
@@ -80,11 +81,12 @@ impl Inputs<'_> {
         let tools = self.manifests.iter().flat_map(|manifest| manifest.toolchain.values());
         let images: BTreeMap<&ImageName, &ManifestSource> =
             tools.filter_map(|tool| Some((tool.image.as_ref()?, tool))).collect();
+        let packages = images.values().flat_map(|tool| tool.packages.iter().map(of_package)).collect::<Vec<_>>();
         let images = images.into_iter().map(|(image, tool)| of_image(image, tool));
         let patches = patches
             .into_iter()
             .map(|(name, digest)| json!({ "name": format!("build/patches/{name}"), "digest": { "sha256": digest } }));
-        locked.flat_map(descriptors).chain(images).chain(patches).collect()
+        locked.flat_map(descriptors).chain(images).chain(packages).chain(patches).collect()
     }
 }
 
@@ -99,6 +101,15 @@ fn of_image(image: &ImageName, tool: &ManifestSource) -> Value {
         descriptor["uri"] = json!(format!("docker://{image}"));
     }
     descriptor
+}
+
+/// What was laid over such an image.
+fn of_package((name, package): (&String, &ApkPackage)) -> Value {
+    json!({
+        "name": format!("{name} {}", package.version),
+        "uri": package.url,
+        "digest": { "sha256": package.sha256 },
+    })
 }
 
 /// One for each archive that a source may be from. Where there is none that has a digest, or several make it

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use fs_err as fs;
-use rst_model::{Action, Collect, Command, Digest, ImageName, Platform, RelPath, Step, Version};
+use rst_model::{Action, ApkPackage, Collect, Command, Digest, ImageName, Platform, RelPath, Step, Version};
 
 use super::{License, Runtime, zig};
 use crate::{driver, error::BuildError, execute::Executor};
@@ -16,6 +16,8 @@ pub struct Gcc {
     pub image: ImageName,
     /// All its files.
     pub tree: Digest,
+    /// What was laid over it.
+    pub packages: BTreeMap<String, ApkPackage>,
     /// What looking at it left: facts, and the kernel's headers if its compiler does not find them.
     pub found: Digest,
     /// As it calls itself.
@@ -89,11 +91,18 @@ impl Gcc {
         Ok(Self {
             image: image.name.clone(),
             tree: image.tree,
+            packages: image.packages.clone(),
             found: result.output,
             version: Version::new(known("version")?),
             musl: Version::new(known("musl")?),
             command: known("command")?.to_owned(),
         })
+    }
+
+    /// What all its files are from.
+    pub fn whole(&self) -> String {
+        let over = if self.packages.is_empty() { "" } else { " with packages over it" };
+        format!("the container image {}{over}", self.image)
     }
 
     /// The commands, as files of the work folder; `/b/bin` is first in PATH. The image's `ar` and its kin are found

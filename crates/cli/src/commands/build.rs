@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fs_err as fs;
 use rst_build::{Choice, Factory, Graph, Project, Settings};
 use rst_fetch::Fetcher;
-use rst_model::{Action, Platform, event::Event};
+use rst_model::{Action, Platform, ToolchainImage, event::Event};
 use rst_store::Store;
 
 use super::CommandError;
@@ -47,8 +47,8 @@ impl Workshop {
 /// With what to build, the image included where it may be needed.
 fn toolchain(project: &Project, arguments: &BuildArgs) -> Result<Choice, CommandError> {
     let image = || {
-        let image = arguments.image.as_ref().or(project.image.as_ref());
-        image.cloned().ok_or_else(|| CommandError::Usage {
+        let named = arguments.image.clone().map(|image| ToolchainImage { image, packages: Vec::new() });
+        named.or_else(|| project.image.clone()).ok_or_else(|| CommandError::Usage {
             message: "which container image has the compiler?".to_owned(),
             hint: "give --image IMAGE, or name one in build/toolchain.toml".to_owned(),
         })

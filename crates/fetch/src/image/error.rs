@@ -30,6 +30,27 @@ pub enum ImageError {
         /// What it is.
         found: String,
     },
+    /// What is to be laid over it could not be had.
+    #[error("packages for the image {image} could not be had: {reason}")]
+    #[diagnostic(help(
+        "an image that has all that a build needs wants none: give it by --image, or take packages out of \
+         build/toolchain.toml"
+    ))]
+    NoPackages {
+        /// The image.
+        image: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A repository, or a package, is not what was signed.
+    #[error("packages for the image {image}: {reason}")]
+    #[diagnostic(help("somebody changed what lies there, or tampers with it on the way; nothing of it was unpacked"))]
+    NotAsSigned {
+        /// The image.
+        image: String,
+        /// What is the matter.
+        reason: String,
+    },
     /// Its programs do not run here.
     #[error("the image {image} is for {found}, expected linux/{}", Arch::HOST.oci())]
     #[diagnostic(help("an image's compiler runs on the building machine: name one that is for it (--image)"))]
@@ -61,6 +82,16 @@ impl ImageError {
             OriginError::Cancelled => ImageError::Cancelled,
             error if error.is_no_space() => ImageError::NoSpace { image, reason: error.to_string() },
             error => ImageError::NotHad { image, reason: error.to_string() },
+        }
+    }
+
+    pub(crate) fn over(place: &ImagePlace, error: OriginError) -> Self {
+        let image = place.to_string();
+        match error {
+            OriginError::NotAsSigned(reason) => ImageError::NotAsSigned { image, reason },
+            error if error.is_no_space() => ImageError::NoSpace { image, reason: error.to_string() },
+            OriginError::Cancelled => ImageError::Cancelled,
+            error => ImageError::NoPackages { image, reason: error.to_string() },
         }
     }
 }

@@ -8,13 +8,14 @@ mod layout;
 mod registry;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use fs_err as fs;
 use rst_archive::Format;
-use rst_model::{Arch, Digest, ImageName, ImagePlace, event::Event};
+use rst_model::{ApkPackage, Arch, Digest, ImageName, ImagePlace, event::Event};
 use rst_store::ActionResult;
 use serde::Deserialize;
 
@@ -29,6 +30,8 @@ pub struct Image {
     pub name: ImageName,
     /// All its files.
     pub tree: Digest,
+    /// What was laid over it.
+    pub packages: BTreeMap<String, ApkPackage>,
 }
 
 /// Raised when the same layers give another tree.
@@ -46,7 +49,7 @@ struct Descriptor {
     digest: String,
     platform: Option<Machine>,
     #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 /// What an image runs on, in an index and in a configuration.
@@ -98,7 +101,7 @@ impl Fetcher {
         if let ImagePlace::Registry { digest, .. } = place
             && let Some(known) = self.store.result(key(*digest))
         {
-            return Ok(Image { name: named(*digest), tree: known.output });
+            return Ok(Image { name: named(*digest), tree: known.output, packages: BTreeMap::new() });
         }
         let scratch = self.store.scratch()?;
         let called = place.to_string();
@@ -106,7 +109,7 @@ impl Fetcher {
         let found = desk.find(place)?;
         let _held = self.store.hold(&format!("image-{}", found.digest.short()))?;
         if let Some(known) = self.store.result(key(found.digest)) {
-            return Ok(Image { name: named(found.digest), tree: known.output });
+            return Ok(Image { name: named(found.digest), tree: known.output, packages: BTreeMap::new() });
         }
         let begun = Instant::now();
         self.reporter.event(Event::FetchStarted { source: called.clone(), size: None });
@@ -123,7 +126,7 @@ impl Fetcher {
         }
         self.reporter.event(Event::FetchFinished { source: called.clone(), origin: called, seconds });
         let digest = if let ImagePlace::Registry { digest, .. } = place { *digest } else { found.digest };
-        Ok(Image { name: named(digest), tree })
+        Ok(Image { name: named(digest), tree, packages: BTreeMap::new() })
     }
 }
 
