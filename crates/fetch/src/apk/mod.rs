@@ -62,7 +62,9 @@ impl Fetcher {
         let begun = Instant::now();
         let scratch = self.store.scratch()?;
         let desk = Desk { fetcher: self, scratch: scratch.path(), source_name: "packages", wanted_host: None };
-        let (packages, layers) = desk.packages(image.tree, wanted)?;
+        let taken = desk.packages(image.tree, wanted)?;
+        let layers: Vec<_> = taken.iter().map(|one| (one.files.clone(), Format::TarGz)).collect();
+        let packages: BTreeMap<_, _> = taken.into_iter().map(|one| (one.name, one.package)).collect();
         let root = scratch.path().join("root");
         self.store.checkout(image.tree, &root)?;
         rst_archive::unpack_over(&layers, &root, Default::default())?;
@@ -78,14 +80,17 @@ impl Fetcher {
     }
 }
 
+/// A package that was fetched, and is the one that was signed.
+struct Taken {
+    name: String,
+    package: ApkPackage,
+    /// The archive of its files.
+    files: PathBuf,
+}
+
 impl Desk<'_> {
-    /// The packages that are needed, and archives of their files in the order in which they are laid over.
-    #[expect(clippy::type_complexity)]
-    fn packages(
-        &self,
-        image: Digest,
-        wanted: &[ApkRequest],
-    ) -> Result<(BTreeMap<String, ApkPackage>, Vec<(PathBuf, Format)>), OriginError> {
+    /// The packages that are needed, in the order in which they are laid over.
+    fn packages(&self, image: Digest, wanted: &[ApkRequest]) -> Result<Vec<Taken>, OriginError> {
         let inside = Inside { root: self.fetcher.store.tree_path(image), listing: self.fetcher.store.listing(image)? };
         let keys = inside.keys()?;
         let mut available = Vec::new();
@@ -99,25 +104,21 @@ impl Desk<'_> {
             fs::remove_file(file)?;
         }
         let there = index::parse(&inside.installed()?, 0).map_err(OriginError::reason)?;
-        let (mut packages, mut layers) = (BTreeMap::new(), Vec::new());
-        for package in index::resolve(&available, &there, wanted).map_err(OriginError::reason)? {
+        let needed = index::resolve(&available, &there, wanted).map_err(OriginError::reason)?;
+        let take = |package: &Package| {
             let url = format!("{}/{}", repositories[package.repository], package.file_name());
-            let (sha256, files) = self.package(package, &url)?;
-            let version = Version::new(&package.version);
-            packages.insert(package.name.clone(), ApkPackage { version, url, sha256 });
-            layers.push((files, Format::TarGz));
-        }
-        Ok((packages, layers))
+            self.package(package, url)
+        };
+        needed.into_iter().map(take).collect()
     }
 
-    /// Its digest, and the archive of its files.
-    fn package(&self, package: &Package, url: &str) -> Result<(Digest, PathBuf), OriginError> {
+    fn package(&self, package: &Package, url: String) -> Result<Taken, OriginError> {
         let begun = Instant::now();
         let source = format!("{} {}", package.name, package.version);
         let reporter = &self.fetcher.reporter;
         reporter.event(Event::FetchStarted { source: source.clone(), size: Some(package.size) });
-        let at = |error: OriginError| error.of(url);
-        let file = Desk { source_name: &source, ..*self }.download(url, None).map_err(at)?;
+        let at = |error: OriginError| error.of(&url);
+        let file = Desk { source_name: &source, ..*self }.download(&url, None).map_err(at)?;
         let begin = seal::package(&file, package).map_err(at)?;
         let sha256 = crate::digest(&file)?.0;
         let files = file.with_extension("tar.gz");
@@ -126,8 +127,9 @@ impl Desk<'_> {
         std::io::copy(&mut from, &mut fs::File::create(&files)?)?;
         fs::remove_file(file)?;
         let seconds = begun.elapsed().as_secs_f64();
-        reporter.event(Event::FetchFinished { source, origin: url.to_owned(), seconds });
-        Ok((sha256, files))
+        reporter.event(Event::FetchFinished { source, origin: url.clone(), seconds });
+        let version = Version::new(&package.version);
+        Ok(Taken { name: package.name.clone(), package: ApkPackage { version, url, sha256 }, files })
     }
 }
 
