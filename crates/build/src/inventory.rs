@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rst_model::{Digest, LockedSource, Manifest, Place, Version, recipe::Driver};
-use rst_sbom::{Crate, Detector, Inventory, Kind, License, Module, Origin, Part, PartId};
+use rst_sbom::{Crate, Inventory, Kind, License, Module, Origin, Part, PartId};
 
 use crate::{
     error::BuildError,
@@ -26,7 +26,6 @@ pub(crate) struct Facts<'a> {
 impl Facts<'_> {
     /// The inventory of an archive that is made of these nodes, libraries included.
     pub(crate) fn inventory(&self, nodes: &[NodeId]) -> Result<Inventory, BuildError> {
-        let detector = Detector::new();
         let mut parts = BTreeMap::new();
         for id in nodes {
             let node = &self.graph.nodes[*id];
@@ -42,7 +41,7 @@ impl Facts<'_> {
                 }
             }
             match &node.component.driver {
-                Driver::Go(_) => linked.extend(self.modules(node, &listed, &detector)?),
+                Driver::Go(_) => linked.extend(self.modules(node, &listed)?),
                 Driver::Cargo(_) => linked.extend(crate_parts(node, listed.crates()?)),
                 _ => {}
             }
@@ -151,24 +150,23 @@ impl Facts<'_> {
         delivered(entries.filter(|locked| locked.name == name && locked.version == *version))
     }
 
-    fn modules(&self, node: &Node, listed: &Listed, detector: &Detector) -> Result<Vec<(PartId, Part)>, BuildError> {
+    fn modules(&self, node: &Node, listed: &Listed) -> Result<Vec<(PartId, Part)>, BuildError> {
         let is_shipped = |program: &str| {
             let ours = self.manifest.files.iter().filter(|(_, file)| file.component == node.component.name);
             ours.map(|(path, _)| path).any(|path| program.ends_with(&format!("/{path}")))
         };
         let modules = listed.modules(is_shipped)?;
-        let licenses = listed.module_licenses(&modules)?;
+        let licenses = listed.licenses(&modules)?;
         let owner = |file: &str| module_of(&modules, file);
         let patches = patches_by(node, |file| owner(file).map(|module| module.path.clone()));
         let part = |module: &Module| {
-            let texts = licenses.get(module.path.as_str());
             let patches = patches.get(&module.path).cloned().unwrap_or_default();
             let patched_by = (!patches.is_empty()).then_some(node.component.name.as_str());
             let part = Part {
                 name: module.path.clone(),
                 version: module.version.clone(),
                 kind: Kind::Library,
-                license: detector.license(texts.into_iter().flatten().map(String::as_str)),
+                license: licenses.get(&module.path).cloned().unwrap_or(License::Unknown),
                 purl: rst_sbom::of_go_module(&module.path, &module.version),
                 origin: Origin::Delivered { sha256: Vec::new(), h1: Vec::from_iter(module.h1.clone()), url: None },
                 patches,

@@ -1,11 +1,14 @@
 //! What a listing left, read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use fs_err as fs;
 use rst_model::{Carried, Digest, RelPath};
-use rst_sbom::{Crate, Module};
-use rst_store::Store;
+use rst_sbom::{Crate, Detector, License, Module};
+use rst_store::{ActionResult, Store};
 
 use crate::{
     error::BuildError,
@@ -56,11 +59,34 @@ impl Listed<'_> {
         version.version_in(&told).map(Some).ok_or_else(unknown)
     }
 
+    /// The licence of each module that has texts of one. They are compared with all of SPDX's, which takes seconds: once
+    /// for each listing.
+    pub(crate) fn licenses(&self, modules: &BTreeSet<Module>) -> Result<BTreeMap<String, License>, BuildError> {
+        let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
+        let key = Digest::of_json(&("licences of modules", Detector::version(), self.tree, paths));
+        let known = self.store.result(key).and_then(|known| fs::read(self.store.blob_path(known.output)).ok());
+        if let Some(licenses) = known.and_then(|text| serde_json::from_slice(&text).ok()) {
+            return Ok(licenses);
+        }
+        let begun = Instant::now();
+        let detector = Detector::new();
+        let texts = self.license_texts(modules)?;
+        let license = |(module, texts): (String, Vec<String>)| {
+            let license = detector.license(texts.iter().map(String::as_str));
+            (module, license)
+        };
+        let licenses: BTreeMap<_, _> = texts.into_iter().map(license).collect();
+        let scratch = self.store.scratch()?;
+        let file = scratch.path().join("licenses");
+        fs::write(&file, serde_json::to_vec(&licenses).expect("plain text"))?;
+        let output = self.store.put_blob(&file)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        self.store.record(key, &ActionResult { output, seconds, cpu_seconds: seconds, unsandboxed: false })?;
+        Ok(licenses)
+    }
+
     /// The licence texts of each module: those that lie highest in its folder.
-    pub(crate) fn module_licenses(
-        &self,
-        modules: &BTreeSet<Module>,
-    ) -> Result<BTreeMap<String, Vec<String>>, BuildError> {
+    fn license_texts(&self, modules: &BTreeSet<Module>) -> Result<BTreeMap<String, Vec<String>>, BuildError> {
         let mut files: BTreeMap<&str, Vec<RelPath>> = BTreeMap::new();
         let Some(tree) = self.tree else { return Ok(BTreeMap::new()) };
         let listing = self.store.listing(tree)?;

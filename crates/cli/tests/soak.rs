@@ -129,8 +129,15 @@ impl Soak {
     fn all_is_well(&self) {
         let run = self.build().exits(0);
         self.is_right(&run);
-        let verified = end(self.rst(&["store", "verify"]).spawn().unwrap()).exits(0);
-        assert!(verified.stdout.contains(" sound, 0 damaged"), "{verified}");
+        let ended = |arguments: &[&str]| end(self.rst(arguments).spawn().unwrap());
+        let mut verified = ended(&["store", "verify"]);
+        if verified.code == Some(6) {
+            // What no build uses any more, as what Zig compiled for a tree of Zig that was fetched again since. It is
+            // removed now, and nothing has to be made for that.
+            ended(&[&["build"], &COMPONENTS[..], &["--offline"]].concat()).exits(0).tells("nothing to build");
+            verified = ended(&["store", "verify"]);
+        }
+        assert!(verified.exits(0).stdout.contains(" sound, 0 damaged"));
     }
 
     fn is_right(&self, run: &Run) {

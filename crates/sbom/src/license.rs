@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spdx::{
     Expression, LicenseId, ParseMode,
     detection::{LicenseType, Store, TextData},
 };
 
 /// Under which terms something may be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum License {
     /// An SPDX licence expression.
     Expression(String),
@@ -41,6 +41,8 @@ pub struct Detector {
     known: Store,
 }
 
+/// Raised when a text may show another licence.
+const FORMAT: u32 = 1;
 /// How alike a text and a licence must be; what askalono and cargo-about take.
 const ALIKE: f32 = 0.9;
 /// How many licences may be in one text.
@@ -58,6 +60,11 @@ struct Candidate<'a> {
 }
 
 impl Detector {
+    /// What the same text always shows the same licence to: of the rules here, and of SPDX's list.
+    pub fn version() -> (u32, &'static str) {
+        (FORMAT, spdx::license_version())
+    }
+
     /// With the texts of all of SPDX's licences, which takes a moment.
     pub fn new() -> Self {
         let mut known = Store::load_inline().expect("the crate's own texts can be read");
