@@ -55,7 +55,11 @@ impl Store {
     /// Opens a store, making it when it is not there, and clears what killed processes left behind.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         for folder in ["trees", "blobs", "actions", "logs", "caches", "memory", "partial", "tmp", "locks"] {
-            fs::create_dir_all(root.join(folder))?;
+            let folder = root.join(folder);
+            fs::create_dir_all(&folder)?;
+            // What may not be looked into would count as empty.
+            fs::read_dir(&folder)?;
+            fs::metadata(folder.join("."))?;
         }
         let root = fs::canonicalize(root)?;
         let in_use = Held::shared(&root.join("in-use.lock"))?;
