@@ -63,11 +63,14 @@ impl Store {
         Some(sizes.is_empty() && self.know(tree))
     }
 
-    /// Reads all of a tree. One that is whole after all is listed anew, any other removed.
+    /// Reads all of a tree. One that is whole after all is listed anew, where that may be written; any other is removed.
     fn digested_again(&self, tree: Digest) -> bool {
         let top = self.tree_path(tree);
         match scan(&top) {
-            Ok(listing) if listing.digest() == tree => self.list(&listing).is_ok() && self.know(tree),
+            Ok(listing) if listing.digest() == tree => {
+                let _ = self.list(&listing);
+                self.know(tree)
+            }
             _ => {
                 // The listing first: without it the tree does not count.
                 let _ = remove(&self.list_path(tree)).and_then(|()| remove(&top));
