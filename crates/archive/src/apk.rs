@@ -13,16 +13,18 @@ use fs_err as fs;
 
 use crate::{UnpackError, error::unreadable, tarball::each};
 
+/// As errors call one.
+const STREAM: &str = "(gzip stream)";
+
 /// Where the first streams of a file end, of which none may hold more than so many bytes.
 pub fn gzip_streams<const COUNT: usize>(file: &Path, limit: u64) -> Result<[u64; COUNT], UnpackError> {
     let mut file = BufReader::new(fs::File::open(file)?);
     let mut ends = [0; COUNT];
     for end in &mut ends {
         let stream = GzDecoder::new(&mut file);
-        let entry = || "(gzip stream)".to_owned();
-        let copied = io::copy(&mut stream.take(limit + 1), &mut io::sink());
-        if copied.map_err(unreadable(&entry()))? > limit {
-            return Err(UnpackError::TooLarge { entry: entry(), limit });
+        let copied = io::copy(&mut stream.take(limit + 1), &mut io::sink()).map_err(unreadable(STREAM))?;
+        if copied > limit {
+            return Err(UnpackError::TooLarge { entry: STREAM.to_owned(), limit });
         }
         *end = file.stream_position()?;
     }

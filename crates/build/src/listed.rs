@@ -8,7 +8,7 @@ use std::{
 use fs_err as fs;
 use rst_model::{Carried, Digest, RelPath};
 use rst_sbom::{Crate, Detector, License, Module};
-use rst_store::{ActionResult, Store};
+use rst_store::Store;
 
 use crate::{
     error::BuildError,
@@ -64,9 +64,8 @@ impl Listed<'_> {
     pub(crate) fn licenses(&self, modules: &BTreeSet<Module>) -> Result<BTreeMap<String, License>, BuildError> {
         let paths: Vec<_> = modules.iter().map(|module| &module.path).collect();
         let key = Digest::of_json(&("licences of modules", Detector::version(), self.tree, paths));
-        let known = self.store.result(key).and_then(|known| fs::read(self.store.blob_path(known.output)).ok());
-        if let Some(licenses) = known.and_then(|text| serde_json::from_slice(&text).ok()) {
-            return Ok(licenses);
+        if let Some(known) = self.store.value(key) {
+            return Ok(known);
         }
         let begun = Instant::now();
         let detector = Detector::new();
@@ -76,12 +75,7 @@ impl Listed<'_> {
             (module, license)
         };
         let licenses: BTreeMap<_, _> = texts.into_iter().map(license).collect();
-        let scratch = self.store.scratch()?;
-        let file = scratch.path().join("licenses");
-        fs::write(&file, serde_json::to_vec(&licenses).expect("plain text"))?;
-        let output = self.store.put_blob(&file)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        self.store.record(key, &ActionResult { output, seconds, cpu_seconds: seconds, unsandboxed: false })?;
+        self.store.record_value(key, &licenses, begun.elapsed().as_secs_f64())?;
         Ok(licenses)
     }
 

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use fixture::{
     Run, World,
-    alpine::{Repository, put},
+    alpine::{Repository, path, put},
     archive::{file, link, program, tar},
     image::{GCC, Image, layers},
-    server::Server,
+    server::{Answer, Server},
 };
 use fs_err as fs;
 use serde_json::Value;
@@ -111,29 +111,24 @@ fn packages_that_cannot_be_had_are_told_by_name() {
     repository.add("unmet", "1-r0", &["D:so:libnowhere.so.1"], &tar(&[]));
     repository.serve(&server);
     let named = image(&repository, &server, &[]).serve(&server);
-    let fails = |packages: &[&str], arguments: &[&str], says: &str| {
-        build(&world(&named, packages), arguments).exits(3).tells(says);
+    let fails = |packages: &[&str], says: &str| {
+        build(&world(&named, packages), &[]).exits(3).tells(says);
     };
-    fails(&["gperf"], &[], "no repository of the image has `gperf`, which build/toolchain.toml wants");
-    fails(&["unmet"], &[], "no repository of the image has `so:libnowhere.so.1`, which unmet wants");
-    fails(&["gcc~15"], &[], "build/toolchain.toml wants `gcc~15`, and its repositories have 14.2.0-r6");
+    fails(&["gperf"], "no repository of the image has `gperf`, which build/toolchain.toml wants");
+    fails(&["unmet"], "no repository of the image has `so:libnowhere.so.1`, which unmet wants");
+    fails(&["gcc~15"], "build/toolchain.toml wants `gcc~15`, and its repositories have 14.2.0-r6");
     build(&world(&named, &["gcc>15"]), &[]).exits(2).tells("`gcc>15` names no package");
     build(&world(&named, &["help"]), &[]).exits(2).tells("found no gcc and no musl-gcc");
-    server.answers("/alpine/x86_64/APKINDEX.tar.gz", [fixture::server::Answer::Status(404)]);
-    server.answers("/alpine/aarch64/APKINDEX.tar.gz", [fixture::server::Answer::Status(404)]);
-    fails(&["gcc"], &[], "/APKINDEX.tar.gz: the server answered 404");
+    server.answers(&path("APKINDEX.tar.gz"), [Answer::Status(404)]);
+    fails(&["gcc"], "/APKINDEX.tar.gz: the server answered 404");
     put(&server, "APKINDEX.tar.gz", b"no index".to_vec());
-    fails(&["gcc"], &[], "/APKINDEX.tar.gz: archive cannot be read");
-    let bare = Image::new(layers(None));
-    fails_of(&bare.serve(&server), "the image names no repository: it has no URL in etc/apk/repositories");
+    fails(&["gcc"], "/APKINDEX.tar.gz: archive cannot be read");
+    let bare = world(&Image::new(layers(None)).serve(&server), &["gcc"]);
+    build(&bare, &[]).exits(3).tells("the image names no repository: it has no URL in etc/apk/repositories");
     // The image alone is in the store.
     let world = world(&named, &["gcc"]);
     build(&world, &[]).exits(3);
     build(&world, &["--offline"]).exits(3).tells("nothing may be fetched (--offline)");
-}
-
-fn fails_of(image: &str, says: &str) {
-    build(&world(image, &["gcc"]), &[]).exits(3).tells(says);
 }
 
 /// Alpine's own index of 3.17 with Alpine's key, and a package of 3.16, which the tests of apko have in them: as much of

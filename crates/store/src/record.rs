@@ -43,6 +43,21 @@ impl Store {
         Ok(())
     }
 
+    /// The value kept under a key, if it is still here.
+    pub fn value<T: serde::de::DeserializeOwned>(&self, key: Digest) -> Option<T> {
+        let blob = self.result(key)?.output;
+        serde_json::from_slice(&fs::read(self.blob_path(blob)).ok()?).ok()
+    }
+
+    /// Keeps a value that took so many seconds to find, as a blob: what becomes of it would show.
+    pub fn record_value(&self, key: Digest, value: &impl Serialize, seconds: f64) -> Result<(), StoreError> {
+        let scratch = self.scratch()?;
+        let part = scratch.path().join("value");
+        fs::write(&part, serde_json::to_vec(value).expect("plain data"))?;
+        let output = self.put_blob(&part)?;
+        self.record(key, &ActionResult { output, seconds, cpu_seconds: seconds, unsandboxed: false })
+    }
+
     fn result_path(&self, key: Digest) -> std::path::PathBuf {
         self.root().join("actions").join(format!("{key}.json"))
     }

@@ -82,13 +82,13 @@ pub(super) fn resolve<'a>(
     let mut taken: BTreeMap<&str, &'a Package> = BTreeMap::new();
     let mut wanted: Vec<(String, String)> =
         requests.iter().rev().map(|request| (request.name.clone(), "build/toolchain.toml".to_owned())).collect();
+    let is_installed = |one: &Package| there.iter().any(|old| old.name == one.name);
+    let is_unchanged = |one: &Package| there.iter().any(|old| old.name == one.name && old.version == one.version);
     while let Some((what, by)) = wanted.pop() {
         if what.starts_with('!') {
             continue;
         }
         let what = bare(&what);
-        let is_installed = |one: &Package| there.iter().any(|old| old.name == one.name);
-        let is_unchanged = |one: &Package| there.iter().any(|old| old.name == one.name && old.version == one.version);
         if taken.values().any(|one| one.gives(what)) {
             continue;
         }

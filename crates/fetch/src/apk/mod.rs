@@ -46,12 +46,8 @@ impl Fetcher {
         let (of_tree, of_list) = (key("tree"), key("list"));
         let _held = self.store.hold(&format!("packages-{}", of_tree.short()))?;
         let known = || {
-            let list = fs::read(self.store.blob_path(self.store.result(of_list)?.output)).ok()?;
-            Some(Image {
-                name: image.name.clone(),
-                tree: self.store.result(of_tree)?.output,
-                packages: serde_json::from_slice(&list).ok()?,
-            })
+            let (tree, packages) = (self.store.result(of_tree)?.output, self.store.value(of_list)?);
+            Some(Image { name: image.name.clone(), tree, packages })
         };
         if let Some(known) = known() {
             return Ok(known);
@@ -69,13 +65,10 @@ impl Fetcher {
         self.store.checkout(image.tree, &root)?;
         rst_archive::unpack_over(&layers, &root, Default::default())?;
         let tree = self.store.adopt(&root)?;
-        let list = scratch.path().join("list");
-        fs::write(&list, serde_json::to_vec(&packages).expect("plain text"))?;
-        let list = self.store.put_blob(&list)?;
-        for (key, output) in [(of_list, list), (of_tree, tree)] {
-            let seconds = begun.elapsed().as_secs_f64();
-            self.store.record(key, &ActionResult { output, seconds, cpu_seconds: 0.0, unsandboxed: false })?;
-        }
+        let seconds = begun.elapsed().as_secs_f64();
+        self.store.record_value(of_list, &packages, seconds)?;
+        let result = ActionResult { output: tree, seconds, cpu_seconds: 0.0, unsandboxed: false };
+        self.store.record(of_tree, &result)?;
         Ok(Image { name: image.name, tree, packages })
     }
 }

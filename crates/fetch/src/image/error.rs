@@ -78,6 +78,7 @@ impl ImageError {
         let image = place.to_string();
         match error {
             OriginError::WrongBytes { expected, found } => ImageError::WrongDigest { image, expected, found },
+            OriginError::NotAsSigned(reason) => ImageError::NotAsSigned { image, reason },
             OriginError::OtherMachine { found } => ImageError::OtherMachine { image, found },
             OriginError::Cancelled => ImageError::Cancelled,
             error if error.is_no_space() => ImageError::NoSpace { image, reason: error.to_string() },
@@ -85,13 +86,11 @@ impl ImageError {
         }
     }
 
+    /// The same of what is to be laid over it.
     pub(crate) fn over(place: &ImagePlace, error: OriginError) -> Self {
-        let image = place.to_string();
-        match error {
-            OriginError::NotAsSigned(reason) => ImageError::NotAsSigned { image, reason },
-            error if error.is_no_space() => ImageError::NoSpace { image, reason: error.to_string() },
-            OriginError::Cancelled => ImageError::Cancelled,
-            error => ImageError::NoPackages { image, reason: error.to_string() },
+        match Self::at(place, error) {
+            ImageError::NotHad { image, reason } => ImageError::NoPackages { image, reason },
+            other => other,
         }
     }
 }

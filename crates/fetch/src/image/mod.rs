@@ -96,12 +96,15 @@ impl Fetcher {
     }
 
     fn image_at(&self, place: &ImagePlace) -> Result<Image, OriginError> {
-        let named = |digest| ImageName { name: place.name(), digest };
+        let image = |digest, tree| {
+            let name = ImageName { name: place.name(), digest };
+            Image { name, tree, packages: BTreeMap::new() }
+        };
         // What a digest names is known without asking.
         if let ImagePlace::Registry { digest, .. } = place
             && let Some(known) = self.store.result(key(*digest))
         {
-            return Ok(Image { name: named(*digest), tree: known.output, packages: BTreeMap::new() });
+            return Ok(image(*digest, known.output));
         }
         let scratch = self.store.scratch()?;
         let called = place.to_string();
@@ -109,7 +112,7 @@ impl Fetcher {
         let found = desk.find(place)?;
         let _held = self.store.hold(&format!("image-{}", found.digest.short()))?;
         if let Some(known) = self.store.result(key(found.digest)) {
-            return Ok(Image { name: named(found.digest), tree: known.output, packages: BTreeMap::new() });
+            return Ok(image(found.digest, known.output));
         }
         let begun = Instant::now();
         self.reporter.event(Event::FetchStarted { source: called.clone(), size: None });
@@ -126,7 +129,7 @@ impl Fetcher {
         }
         self.reporter.event(Event::FetchFinished { source: called.clone(), origin: called, seconds });
         let digest = if let ImagePlace::Registry { digest, .. } = place { *digest } else { found.digest };
-        Ok(Image { name: named(digest), tree, packages: BTreeMap::new() })
+        Ok(image(digest, tree))
     }
 }
 
