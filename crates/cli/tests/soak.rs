@@ -317,7 +317,7 @@ fn whatever_happens_the_next_build_is_right() {
         ];
         // Each in turn from a random one on, so that a few rounds have all.
         let (name, act) = kinds[usize::try_from(seed % 5).unwrap()];
-        println!("round {round}: {name} (RST_SOAK_SEED={seed})");
+        println!("round {round}, after {} builds: {name} (RST_SOAK_SEED={seed})", soak.builds.get());
         let now = Instant::now();
         let library = soak.rng.u32(..4) == 0;
         soak.renew(library);

@@ -12,6 +12,7 @@ use std::{
 };
 
 use fs_err as fs;
+use rayon::prelude::*;
 use rst_archive::Format;
 use rst_model::{ApkPackage, ApkRequest, Arch, Digest, Kind, Listing, RelPath, ToolchainImage, Version, event::Event};
 use rst_store::ActionResult;
@@ -102,7 +103,7 @@ impl Desk<'_> {
             let url = format!("{}/{}", repositories[package.repository], package.file_name());
             self.package(package, url)
         };
-        needed.into_iter().map(take).collect()
+        needed.into_par_iter().map(take).collect()
     }
 
     fn package(&self, package: &Package, url: String) -> Result<Taken, OriginError> {
