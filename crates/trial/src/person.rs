@@ -16,7 +16,7 @@ use crate::{
     check::{Check, Miss, Verdict, Who, failed, impossible},
     run::TrialError,
     stage::Order,
-    world::{self, BUSYBOX, program},
+    world::{BUSYBOX, places, program},
 };
 
 /// A user at work.
@@ -139,17 +139,17 @@ impl Person {
 
     /// A folder from which the kernel starts no program.
     pub(crate) fn noexec(&self) -> Verdict<PathBuf> {
-        self.place(world::NOEXEC)
+        self.place(places::NOEXEC)
     }
 
     /// A folder that nobody can write to.
     pub(crate) fn read_only(&self) -> Verdict<PathBuf> {
-        self.place(world::READ_ONLY)
+        self.place(places::READ_ONLY)
     }
 
     /// A folder of a file system that keeps no extended attributes.
     pub(crate) fn bare(&self) -> Verdict<PathBuf> {
-        self.place(world::BARE)
+        self.place(places::BARE)
     }
 
     /// A folder of a file system of this kind.

@@ -10,7 +10,7 @@ use crate::{
     check::Who,
     debian::DebianRoot,
     stage::Stage,
-    world::{becoming, bind, cgroup, leave, own_cgroup},
+    world::{becoming, bind, cgroup},
 };
 
 const PATH: &str = "/usr/bin:/usr/sbin";
@@ -35,7 +35,7 @@ pub(crate) fn furnish(run: Run) -> bool {
     user.arg(OWN).env_clear().envs([("PATH", PATH), ("LANG", "C.UTF-8"), ("XDG_RUNTIME_DIR", &runtime())]);
     user.env("HOME", DebianRoot::HOME);
     let well = start(user, &Stage::UpstreamPerson(run));
-    leave(cgroup.path()).inspect_err(|error| eprintln!("a cgroup is left: {error}")).is_ok() && well
+    cgroup::leave(cgroup.path()).inspect_err(|error| eprintln!("a cgroup is left: {error}")).is_ok() && well
 }
 
 fn runtime() -> String {
@@ -57,8 +57,8 @@ fn session(run: &Run) -> std::io::Result<fs::File> {
     fs::create_dir_all(&run.scratch)?;
     // The session sees no more of it than what is its own.
     umount("/sys/fs/cgroup")?;
-    let own = cgroup(&run.scratch)?;
-    own_cgroup()?;
+    let own = cgroup::make(&run.scratch)?;
+    cgroup::give_to_person()?;
     Ok(own)
 }
 

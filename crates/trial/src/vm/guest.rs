@@ -65,7 +65,7 @@ fn furnish(order: &Order, init: Init) -> std::io::Result<()> {
     if !order.is_second_boot {
         world::homes(order)?;
     }
-    world::network()?;
+    world::places::network()?;
     match init {
         Init::Systemd => session(order),
         Init::Busybox | Init::Openrc => Ok(()),
