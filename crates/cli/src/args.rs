@@ -423,7 +423,7 @@ pub struct SignArgs {
     pub signing: SigningArgs,
 }
 
-/// As whom to sign, for `rst sign` and `rst release`
+/// As whom to sign
 #[cfg(feature = "release")]
 #[derive(Debug, Args)]
 pub struct SigningArgs {
@@ -433,6 +433,23 @@ pub struct SigningArgs {
     /// Use the services of this Sigstore signing config [default: the public Sigstore's]
     #[arg(long, value_name = "FILE")]
     pub signing_config: Option<PathBuf>,
+}
+
+/// What becomes of what `rst release` and `rst renew` make
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+pub struct OnwardArgs {
+    /// Make the folder and publish nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish to this folder instead of GitHub, as `rst publish --to` does
+    #[arg(long, value_name = "FOLDER", conflicts_with = "dry_run")]
+    pub to: Option<PathBuf>,
+    /// Leave it without signatures; a release's notes say so
+    #[arg(long)]
+    pub unsigned: bool,
+    #[command(flatten)]
+    pub signing: SigningArgs,
 }
 
 /// `rst revise`
@@ -457,23 +474,14 @@ pub struct ReleaseArgs {
     /// A tool, with @VERSION if not the newest
     #[arg(value_name = "TOOL[@VERSION]")]
     pub tool: Request,
-    /// Make the folder and publish nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Publish to this folder instead of GitHub, as `rst publish --to` does
-    #[arg(long, value_name = "FOLDER", conflicts_with = "dry_run")]
-    pub to: Option<PathBuf>,
     /// What `rst trial ARCHIVE --format json` printed; every archive must have been tried
     #[arg(long, value_name = "REPORT")]
     pub trial: Vec<PathBuf>,
     /// Release what nobody has tried; the notes say so
     #[arg(long, conflicts_with = "trial")]
     pub untried: bool,
-    /// Release without signatures; the notes say so
-    #[arg(long)]
-    pub unsigned: bool,
     #[command(flatten)]
-    pub signing: SigningArgs,
+    pub onward: OnwardArgs,
     /// The index of the releases before, its bundle beside it [default: this is the first]
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,
@@ -500,17 +508,8 @@ pub struct RenewArgs {
     /// The public key of who signed it, if it was no workflow
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Make the folder and publish nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Publish to this folder instead of GitHub, as `rst publish --to` does
-    #[arg(long, value_name = "FOLDER", conflicts_with = "dry_run")]
-    pub to: Option<PathBuf>,
-    /// Leave it without a signature
-    #[arg(long)]
-    pub unsigned: bool,
     #[command(flatten)]
-    pub signing: SigningArgs,
+    pub onward: OnwardArgs,
     /// Where the folder `index` goes, which holds it
     #[arg(long, default_value = "release", value_name = "FOLDER")]
     pub out: PathBuf,

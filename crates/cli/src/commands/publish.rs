@@ -1,12 +1,19 @@
 //! `rst publish`
 
+use std::path::PathBuf;
+
 use rst_release::{
     GitHub, IndexFiles, IndexOutcome, Publication, Published, Repository, Token, index_to_folder, to_folder,
 };
+use rst_sign::Signer;
 use serde_json::json;
 
-use super::{CommandError, release::release_of};
-use crate::{args::PublishArgs, render, setup::Setup};
+use super::{CommandError, release::release_of, sign::signer};
+use crate::{
+    args::{OnwardArgs, PublishArgs},
+    render,
+    setup::Setup,
+};
 
 /// Variables, since what is typed is seen by all processes.
 const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
@@ -24,6 +31,24 @@ pub fn publish(setup: &Setup, arguments: &PublishArgs) -> Result<(), CommandErro
     let published = publish(&publication)?;
     let told = json!({ "event": "published", "tag": tag, "published": published });
     render::done(&words(&tag.to_string(), &published), &told, setup.format())
+}
+
+impl OnwardArgs {
+    /// Who signs what is made: nobody, if that is wanted.
+    pub fn signer(&self) -> Result<Option<Signer>, CommandError> {
+        match self.unsigned {
+            true => Ok(None),
+            false => signer(&self.signing).map(Some),
+        }
+    }
+
+    /// Publishes a folder that was made, unless it is a dry run.
+    pub fn publish(&self, setup: &Setup, folder: PathBuf) -> Result<(), CommandError> {
+        match self.dry_run {
+            true => Ok(()),
+            false => publish(setup, &PublishArgs { folder, to: self.to.clone(), unsigned: self.unsigned, api: None }),
+        }
+    }
 }
 
 fn publish_index(setup: &Setup, arguments: &PublishArgs) -> Result<(), CommandError> {

@@ -8,12 +8,8 @@ use rst_release::{Index, Made, Making, Origin, Tried, Wanted};
 use rst_sign::{Release, bundle_path};
 use serde_json::json;
 
-use super::{CommandError, prove, publish::publish, sign::signer, verify::verifier};
-use crate::{
-    args::{PublishArgs, ReleaseArgs},
-    render,
-    setup::Setup,
-};
+use super::{CommandError, prove, verify::verifier};
+use crate::{args::ReleaseArgs, render, setup::Setup};
 
 pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandError> {
     let project = setup.project()?;
@@ -40,7 +36,7 @@ pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandErro
         tag,
     };
     making.check_at_hand()?;
-    let signer = if arguments.unsigned { None } else { Some(signer(&arguments.signing)?) };
+    let signer = arguments.onward.signer()?;
     let store = setup.store()?;
     let mut manifests = Vec::new();
     for wanted in Wanted::of(&project.archives, &making.tag.tool) {
@@ -51,13 +47,7 @@ pub fn release(setup: &Setup, arguments: &ReleaseArgs) -> Result<(), CommandErro
     }
     let made = making.make(&manifests, signer.as_ref(), &arguments.out.join(making.tag.to_string()))?;
     told(setup, &made)?;
-    match arguments.dry_run {
-        true => Ok(()),
-        false => publish(
-            setup,
-            &PublishArgs { folder: made.folder, to: arguments.to.clone(), unsigned: arguments.unsigned, api: None },
-        ),
-    }
+    arguments.onward.publish(setup, made.folder)
 }
 
 fn told(setup: &Setup, made: &Made) -> Result<(), CommandError> {

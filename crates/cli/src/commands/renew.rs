@@ -6,20 +6,14 @@ use serde_json::json;
 
 use super::{
     CommandError,
-    publish::publish,
     release::{index, release_of},
-    sign::signer,
 };
-use crate::{
-    args::{PublishArgs, RenewArgs},
-    render,
-    setup::Setup,
-};
+use crate::{args::RenewArgs, render, setup::Setup};
 
 pub fn renew(setup: &Setup, arguments: &RenewArgs) -> Result<(), CommandError> {
     let project = setup.project()?;
     let before = index(&arguments.index, arguments.key.as_deref(), &release_of(&project)?)?;
-    let signer = if arguments.unsigned { None } else { Some(signer(&arguments.signing)?) };
+    let signer = arguments.onward.signer()?;
     let (now, folder) = (SystemTime::now().into(), arguments.out.join("index"));
     let index = rst_release::renew(before, &project.releases, now, signer.as_ref(), &folder)?;
     let words = format!(
@@ -30,10 +24,5 @@ pub fn renew(setup: &Setup, arguments: &RenewArgs) -> Result<(), CommandError> {
     );
     let told = json!({ "event": "renewed", "folder": folder, "number": index.number, "expires": index.expires });
     render::done(&words, &told, setup.format())?;
-    match arguments.dry_run {
-        true => Ok(()),
-        false => {
-            publish(setup, &PublishArgs { folder, to: arguments.to.clone(), unsigned: arguments.unsigned, api: None })
-        }
-    }
+    arguments.onward.publish(setup, folder)
 }
