@@ -36,6 +36,22 @@ fn an_archive_is_the_same_where_all_is_otherwise() {
 }
 
 #[test]
+fn what_an_archive_says_of_its_build_root_alone_may_be_of_another() {
+    let world = built();
+    let root = world.path("another root");
+    fs::create_dir(&root).unwrap();
+    let tar = Command::new("tar").arg("-xf").arg(world.path("tools/build-root-1.tar")).arg("-C").arg(&root).status();
+    assert!(tar.unwrap().success());
+    for folder in ["bin", "lib", "lib64"] {
+        fs::os::unix::fs::symlink(format!("usr/{folder}"), root.join(folder)).unwrap();
+    }
+    fs::write(root.join("usr/more"), "of another version").unwrap();
+    let run = rebuild(&world, &["--build-root", root.to_str().unwrap()]).exits(0);
+    assert!(run.stdout.contains(": the same files, but for what it says of its build root (share/rst/)"), "{run}");
+    assert!(!run.stdout.contains("identical"), "{run}");
+}
+
+#[test]
 fn a_releases_sources_are_enough() {
     let world = built();
     world.rst(["build", "small", "--for-release"]).exits(0);

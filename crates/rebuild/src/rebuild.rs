@@ -72,9 +72,10 @@ pub struct Rebuilt {
     pub again: PathBuf,
     /// The digest of the one that was there.
     pub sha256: Digest,
-    /// Whether it is that of the other too; with another build root, whether all files are the same but those in which
-    /// an archive says how it was built.
+    /// Whether it is that of the other too or, with another build root, would be but for what it says of that.
     pub identical: bool,
+    /// Whether that was left aside: the files of `share/rst/`, which say how an archive was built, differ.
+    pub record_aside: bool,
     /// Whether they differ only in how they are compressed.
     pub same_tar: bool,
     /// What differs in them.
@@ -83,8 +84,10 @@ pub struct Rebuilt {
 
 impl Rebuilt {
     fn but_for_its_record(mut self) -> Self {
+        let all = self.differences.len();
         self.differences.retain(|difference| !difference.path.as_str().starts_with("share/rst/"));
-        self.identical = self.differences.is_empty();
+        self.record_aside = self.differences.len() < all;
+        self.identical |= self.record_aside && self.differences.is_empty();
         self
     }
 }
@@ -318,5 +321,6 @@ fn compared(
         true => Vec::new(),
         false => differences(packed, &Packed::open(&again, scratch)?, marks)?,
     };
-    Ok(Rebuilt { archive: archive.to_owned(), again, sha256, identical, same_tar, differences })
+    let archive = archive.to_owned();
+    Ok(Rebuilt { archive, again, sha256, identical, record_aside: false, same_tar, differences })
 }

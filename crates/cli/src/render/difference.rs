@@ -38,6 +38,9 @@ pub fn differences(one: &Rebuilt, format: Format) -> Result<(), CommandError> {
 /// `stays`: whether the second archive is there afterwards.
 fn words(one: &Rebuilt, stays: bool) -> String {
     let name = one.archive.display();
+    if one.identical && one.record_aside {
+        return format!("{name}: the same files, but for what it says of its build root (share/rst/)\n");
+    }
     if one.identical {
         return format!("{name}: identical, SHA-256 {}\n", one.sha256);
     }
