@@ -14,4 +14,4 @@ pub use cause::Mark;
 pub use difference::{Difference, MadeBy, What, differences};
 pub use elsewhere::act_if_asked;
 pub use error::RebuildError;
-pub use rebuild::{Options, Rebuild, Rebuilt, Sources, compare};
+pub use rebuild::{Likeness, Options, Rebuild, Rebuilt, Sources, compare};

@@ -63,6 +63,26 @@ pub struct Rebuild {
     pub options: Options,
 }
 
+/// How alike two archives are.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "likeness", rename_all = "kebab-case")]
+pub enum Likeness {
+    /// Bit for bit.
+    Identical,
+    /// All files are the same but those of `share/rst/`, which say of what an archive was built: what is to be expected of
+    /// another build root.
+    ButForRecord,
+    /// The same tar, compressed otherwise.
+    SameTar,
+    /// The same files; the tar's own headers differ.
+    SameFiles,
+    /// Files differ.
+    Different {
+        /// At least one.
+        differences: Vec<Difference>,
+    },
+}
+
 /// What came of an archive.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rebuilt {
@@ -72,22 +92,24 @@ pub struct Rebuilt {
     pub again: PathBuf,
     /// The digest of the one that was there.
     pub sha256: Digest,
-    /// Whether it is that of the other too or, with another build root, would be but for what it says of that.
-    pub identical: bool,
-    /// Whether that was left aside: the files of `share/rst/`, which say how an archive was built, differ.
-    pub record_aside: bool,
-    /// Whether they differ only in how they are compressed.
-    pub same_tar: bool,
-    /// What differs in them.
-    pub differences: Vec<Difference>,
+    /// How alike they are.
+    #[serde(flatten)]
+    pub likeness: Likeness,
 }
 
 impl Rebuilt {
-    fn but_for_its_record(mut self) -> Self {
-        let all = self.differences.len();
-        self.differences.retain(|difference| !difference.path.as_str().starts_with("share/rst/"));
-        self.record_aside = self.differences.len() < all;
-        self.identical |= self.record_aside && self.differences.is_empty();
+    /// Whether nothing differs that should not.
+    pub fn is_the_same(&self) -> bool {
+        matches!(self.likeness, Likeness::Identical | Likeness::ButForRecord)
+    }
+
+    fn of_another_build_root(mut self) -> Self {
+        if let Likeness::Different { differences } = &mut self.likeness {
+            differences.retain(|difference| !difference.path.as_str().starts_with("share/rst/"));
+            if differences.is_empty() {
+                self.likeness = Likeness::ButForRecord;
+            }
+        }
         self
     }
 }
@@ -154,7 +176,7 @@ impl Rebuild {
             let tool = here.archives[&packed.manifest.variant].tool.get_ref().clone();
             let again = here.dist(&dist, &tool, &packed.manifest.version).join(name);
             let rebuilt = compared(archive, &packed, again, &scratch.join(format!("again-{number}")), &marks)?;
-            Ok(if self.options.build_root.is_some() { rebuilt.but_for_its_record() } else { rebuilt })
+            Ok(if self.options.build_root.is_some() { rebuilt.of_another_build_root() } else { rebuilt })
         });
         compared.collect()
     }
@@ -315,12 +337,15 @@ fn compared(
 ) -> Result<Rebuilt, RebuildError> {
     let digest = |path: &Path| -> Result<Digest, RebuildError> { Ok(Hasher::read(fs::File::open(path)?)?.0) };
     let sha256 = digest(archive)?;
-    let identical = digest(&again)? == sha256;
-    let same_tar = identical || same_tar(archive, &again)?;
-    let differences = match same_tar {
-        true => Vec::new(),
-        false => differences(packed, &Packed::open(&again, scratch)?, marks)?,
+    let likeness = if digest(&again)? == sha256 {
+        Likeness::Identical
+    } else if same_tar(archive, &again)? {
+        Likeness::SameTar
+    } else {
+        match differences(packed, &Packed::open(&again, scratch)?, marks)? {
+            none if none.is_empty() => Likeness::SameFiles,
+            differences => Likeness::Different { differences },
+        }
     };
-    let archive = archive.to_owned();
-    Ok(Rebuilt { archive, again, sha256, identical, record_aside: false, same_tar, differences })
+    Ok(Rebuilt { archive: archive.to_owned(), again, sha256, likeness })
 }

@@ -37,7 +37,7 @@ pub fn rebuild(setup: &Setup, arguments: &RebuildArgs) -> Result<(), CommandErro
     let rebuilt = rebuild.run(scratch.path(), &setup.cancel)?;
     let kept = arguments.keep.then(|| scratch.path());
     render::rebuilt(&rebuilt, kept, setup.format())?;
-    match rebuilt.iter().filter(|one| !one.identical).count() {
+    match rebuilt.iter().filter(|one| !one.is_the_same()).count() {
         0 => Ok(()),
         differing => Err(CommandError::NotIdentical { differing, archives: rebuilt.len() }),
     }
@@ -47,7 +47,7 @@ pub fn why_not(setup: &Setup, first: &Path, second: &Path) -> Result<(), Command
     let scratch = tempfile::tempdir()?;
     let compared = rst_rebuild::compare(first, second, scratch.path())?;
     render::differences(&compared, setup.format())?;
-    match compared.identical {
+    match compared.is_the_same() {
         true => Ok(()),
         false => Err(CommandError::NotIdentical { differing: 1, archives: 1 }),
     }

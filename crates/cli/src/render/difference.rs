@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use rst_rebuild::{Difference, Rebuilt, What};
+use rst_rebuild::{Difference, Likeness, Rebuilt, What};
 
 use super::table::json;
 use crate::{args::Format, commands::CommandError};
@@ -37,28 +37,30 @@ pub fn differences(one: &Rebuilt, format: Format) -> Result<(), CommandError> {
 
 /// `stays`: whether the second archive is there afterwards.
 fn words(one: &Rebuilt, stays: bool) -> String {
-    let name = one.archive.display();
-    if one.identical && one.record_aside {
-        return format!("{name}: the same files, but for what it says of its build root (share/rst/)\n");
-    }
-    if one.identical {
-        return format!("{name}: identical, SHA-256 {}\n", one.sha256);
-    }
-    let Some(first) = one.differences.first() else {
-        return match one.same_tar {
-            true => format!("{name}: the same tar, compressed otherwise (one of them is a draft, or of another rst)\n"),
-            false => format!("{name}: the same files; the tar's own headers differ (order, owners, times)\n"),
-        };
+    let told = match &one.likeness {
+        Likeness::Identical => format!("identical, SHA-256 {}\n", one.sha256),
+        Likeness::ButForRecord => "the same files, but for what it says of its build root (share/rst/)\n".to_owned(),
+        Likeness::SameTar => {
+            "the same tar, compressed otherwise (one of them is a draft, or of another rst)\n".to_owned()
+        }
+        Likeness::SameFiles => "the same files; the tar's own headers differ (order, owners, times)\n".to_owned(),
+        Likeness::Different { differences } => differing(one, differences, stays),
     };
-    let mut text = match one.differences.len() {
-        1 => format!("{name}: one file differs, {}\n", first.path),
-        count => format!("{name}: {count} files differ, first {}\n", first.path),
+    format!("{}: {told}", one.archive.display())
+}
+
+/// The first in detail, some others by name.
+fn differing(one: &Rebuilt, differences: &[Difference], stays: bool) -> String {
+    let Some((first, others)) = differences.split_first() else { return String::new() };
+    let mut text = match differences.len() {
+        1 => format!("one file differs, {}\n", first.path),
+        count => format!("{count} files differ, first {}\n", first.path),
     };
     text.push_str(&detail(first));
-    for other in one.differences.iter().skip(1).take(NAMED) {
+    for other in others.iter().take(NAMED) {
         let _ = writeln!(text, "  then     {}", other.path);
     }
-    let more = one.differences.len().saturating_sub(NAMED + 1);
+    let more = others.len().saturating_sub(NAMED);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more");
     }
