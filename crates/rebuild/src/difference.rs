@@ -86,12 +86,17 @@ pub fn differences(first: &Packed, second: &Packed, marks: &[Mark]) -> Result<Ve
     Ok(found)
 }
 
+/// Whether a file says how an archive was built.
+pub(crate) fn is_record(path: &RelPath) -> bool {
+    path.as_str().starts_with("share/rst/")
+}
+
 /// How far a file only repeats what others are.
 fn follows(path: &RelPath) -> u8 {
-    match path.as_str() {
-        path if path.starts_with("share/rst/") && path.ends_with(".manifest.json") => 2,
-        path if path.starts_with("share/rst/") => 1,
-        _ => 0,
+    match is_record(path) {
+        true if path.as_str().ends_with(".manifest.json") => 2,
+        true => 1,
+        false => 0,
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     cause::Mark,
-    difference::{Difference, differences},
+    difference::{Difference, differences, is_record},
     elsewhere::{Elsewhere, Ended, Errand},
     error::RebuildError,
 };
@@ -105,7 +105,7 @@ impl Rebuilt {
 
     fn of_another_build_root(mut self) -> Self {
         if let Likeness::Different { differences } = &mut self.likeness {
-            differences.retain(|difference| !difference.path.as_str().starts_with("share/rst/"));
+            differences.retain(|difference| !is_record(&difference.path));
             if differences.is_empty() {
                 self.likeness = Likeness::ButForRecord;
             }

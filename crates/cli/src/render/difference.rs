@@ -38,15 +38,15 @@ pub fn differences(one: &Rebuilt, format: Format) -> Result<(), CommandError> {
 /// `stays`: whether the second archive is there afterwards.
 fn words(one: &Rebuilt, stays: bool) -> String {
     let told = match &one.likeness {
-        Likeness::Identical => format!("identical, SHA-256 {}\n", one.sha256),
-        Likeness::ButForRecord => "the same files, but for what it says of its build root (share/rst/)\n".to_owned(),
+        Likeness::Identical => format!("identical, SHA-256 {}", one.sha256),
+        Likeness::ButForRecord => "the same files, but for what it says of its build root (share/rst/)".to_owned(),
         Likeness::SameTar => {
-            "the same tar, compressed otherwise (one of them is a draft, or of another rst)\n".to_owned()
+            "the same tar, compressed otherwise (one of them is a draft, or of another rst)".to_owned()
         }
-        Likeness::SameFiles => "the same files; the tar's own headers differ (order, owners, times)\n".to_owned(),
+        Likeness::SameFiles => "the same files; the tar's own headers differ (order, owners, times)".to_owned(),
         Likeness::Different { differences } => differing(one, differences, stays),
     };
-    format!("{}: {told}", one.archive.display())
+    format!("{}: {told}\n", one.archive.display())
 }
 
 /// The first in detail, some others by name.
@@ -65,8 +65,8 @@ fn differing(one: &Rebuilt, differences: &[Difference], stays: bool) -> String {
         let _ = writeln!(text, "  and {more} more");
     }
     let _ = match stays {
-        true => writeln!(text, "  to see all: diffoscope {:?} {:?}", one.archive, one.again),
-        false => writeln!(text, "  to see all: the same with --keep, and diffoscope on both"),
+        true => write!(text, "  to see all: diffoscope {:?} {:?}", one.archive, one.again),
+        false => write!(text, "  to see all: the same with --keep, and diffoscope on both"),
     };
     text
 }

@@ -34,6 +34,7 @@ pub(super) fn see_alone(own: &Path) -> std::io::Result<()> {
     bind(own, Path::new("/sys/fs/cgroup"))
 }
 
+/// Gives the cgroup that is seen to the person.
 pub(crate) fn give_to_person() -> std::io::Result<()> {
     let owner = Who::Person.id();
     for file in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
